@@ -1,0 +1,1 @@
+"""Database migrations; installed as ``craton_maintenance.migrations``."""

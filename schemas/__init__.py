@@ -1,0 +1,1 @@
+"""JSON Schemas; installed as ``craton_maintenance.schemas``, read as resources."""
