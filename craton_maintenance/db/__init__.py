@@ -1,1 +1,1 @@
-""""""
+"""The database: tables, transactions, and one module of queries per subject."""

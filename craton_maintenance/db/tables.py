@@ -1,0 +1,215 @@
+"""Our own tables. All begin with ``maintenance_``.
+
+References to Craton's rows are soft: names and ids, no foreign keys.  A host is
+(region, name of its Nova service's host), here as everywhere.
+"""
+
+import sqlalchemy as sa
+
+from craton_maintenance.db.types import BigInt, Json, Name, UTCDateTime
+
+metadata = sa.MetaData()
+
+_UUID = 36
+
+
+def _table(name: str, *args: sa.Column | sa.Constraint | sa.Index) -> sa.Table:
+    return sa.Table(
+        f"maintenance_{name}", metadata, *args, mysql_engine="InnoDB", mysql_charset="utf8mb4"
+    )
+
+
+def _region(**kw: bool) -> sa.Column:
+    return sa.Column("region", Name(255), nullable=False, **kw)
+
+
+def _host(**kw: bool) -> sa.Column:
+    return sa.Column("host", Name(255), nullable=False, **kw)
+
+
+# -- windows -----------------------------------------------------------------------
+
+windows = _table(
+    "windows",
+    sa.Column("id", Name(_UUID), primary_key=True),
+    #: grows with every edit; the ETag
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("start_at", UTCDateTime, nullable=False),
+    sa.Column("end_at", UTCDateTime),
+    sa.Column("started_at", UTCDateTime),
+    sa.Column("finished_at", UTCDateTime),
+    sa.Column("cancelled_at", UTCDateTime),
+    #: the state that events have told last, and when the clock next changes it
+    sa.Column("told_state", sa.String(16), nullable=False),
+    sa.Column("due_at", UTCDateTime, index=True),
+    #: ``{kind: [{name, region}]}``
+    sa.Column("scope", Json, nullable=False),
+    #: for operators
+    sa.Column("reason", sa.Text, nullable=False),
+    #: for projects
+    sa.Column("announcement", sa.Text, nullable=False),
+    sa.Column("impact", sa.String(32), nullable=False),
+    #: seconds
+    sa.Column("expected_interruption", sa.Integer),
+    sa.Column("retire", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("target_region", Name(255)),
+    sa.Column("target_host", Name(255)),
+    sa.Column("allow_overlap", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("hosts_count", sa.Integer, nullable=False),
+    sa.Column("projects_count", sa.Integer, nullable=False),
+    sa.Column("servers_count", sa.Integer, nullable=False),
+    sa.Column("created_by", sa.String(255), nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("updated_at", UTCDateTime),
+    sa.Index("ix_maintenance_windows_created", "created_at", "id"),
+)
+
+window_hosts = _table(
+    "window_hosts",
+    sa.Column("window_id", Name(_UUID), primary_key=True),
+    _region(primary_key=True),
+    _host(primary_key=True),
+    sa.Index("ix_maintenance_window_hosts_host", "host", "window_id"),
+)
+
+#: What each project was last told: its servers on the window's hosts.
+window_projects = _table(
+    "window_projects",
+    sa.Column("window_id", Name(_UUID), primary_key=True),
+    sa.Column("project_id", Name(64), primary_key=True),
+    sa.Column("servers", Json, nullable=False),
+    #: False once the project was told that it is not concerned any more
+    sa.Column("concerned", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Index("ix_maintenance_window_projects_project", "project_id", "window_id"),
+)
+
+# -- what Nova knows ---------------------------------------------------------------
+
+nova_hosts = _table(
+    "nova_hosts",
+    _region(primary_key=True),
+    _host(primary_key=True),
+    sa.Column("service_id", Name(_UUID), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("forced_down", sa.Boolean(create_constraint=False), nullable=False),
+    sa.Column("disabled_reason", sa.Text),
+    sa.Column("zone", Name(255)),
+    #: sorted names
+    sa.Column("aggregates", Json, nullable=False),
+    #: ``[{id, hostname, type, ip}]``; more than one is a host that we refuse
+    sa.Column("hypervisors", Json, nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    #: complete synchronisations in a row that did not find it, and since when
+    sa.Column("missed", sa.Integer, nullable=False),
+    sa.Column("missing_since", UTCDateTime),
+)
+
+nova_servers = _table(
+    "nova_servers",
+    _region(primary_key=True),
+    sa.Column("id", Name(_UUID), primary_key=True),
+    sa.Column("project_id", Name(64), nullable=False),
+    #: where it is; None: nowhere (not scheduled, or shelved and offloaded)
+    sa.Column("host", Name(255)),
+    #: Nova's hostId, sha224(project id + host); what its owner sees of its host
+    sa.Column("host_id", Name(56)),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("status", sa.String(32), nullable=False),
+    sa.Index("ix_maintenance_nova_servers_host", "host", "region"),
+    sa.Index("ix_maintenance_nova_servers_project", "project_id", "host_id"),
+)
+
+syncs = _table(
+    "syncs",
+    _region(primary_key=True),
+    #: grows when a synchronisation changed something
+    sa.Column("generation", sa.Integer, nullable=False),
+    #: the generation that windows were resolved with last
+    sa.Column("resolved", sa.Integer, nullable=False),
+    sa.Column("finished_at", UTCDateTime),
+    sa.Column("complete", sa.Boolean(create_constraint=False), nullable=False),
+    #: counts of the last one; for people
+    sa.Column("report", Json, nullable=False),
+    sa.Column("error", sa.Text),
+)
+
+# -- events ------------------------------------------------------------------------
+
+#: One row. Locked as the last act of a transaction; under it events get numbers.
+event_head = _table(
+    "event_head",
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("position", BigInt, nullable=False),
+)
+
+#: The last number of each project; written only under the lock of event_head.
+event_seqs = _table(
+    "event_seqs",
+    sa.Column("project_id", Name(64), primary_key=True),
+    sa.Column("seq", BigInt, nullable=False),
+)
+
+events = _table(
+    "events",
+    #: order of all events; also what readers of everything continue from
+    sa.Column("position", BigInt, primary_key=True, autoincrement=False),
+    #: the message id on the bus, on every repeat
+    sa.Column("id", Name(_UUID), nullable=False, unique=True),
+    sa.Column("project_id", Name(64), nullable=False),
+    sa.Column("seq", BigInt, nullable=False),
+    sa.Column("event_type", sa.String(64), nullable=False),
+    sa.Column("audience", sa.String(16), nullable=False),
+    sa.Column("window_id", Name(_UUID), index=True),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("payload", Json, nullable=False),
+    sa.Column("servers", Json),
+    sa.UniqueConstraint("project_id", "seq", name="uq_maintenance_events_project_seq"),
+)
+
+#: One cursor for each place that events are delivered to.
+sinks = _table(
+    "sinks",
+    sa.Column("name", Name(255), primary_key=True),
+    #: everything up to here was taken
+    sa.Column("position", BigInt, nullable=False),
+    #: the fencing number of the engine that delivers
+    sa.Column("fence", BigInt, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Column("error_at", UTCDateTime),
+)
+
+# -- engines and housekeeping ------------------------------------------------------
+
+leases = _table(
+    "leases",
+    sa.Column("name", Name(255), primary_key=True),
+    sa.Column("owner", sa.String(255), nullable=False),
+    #: grows with every new owner
+    sa.Column("fence", BigInt, nullable=False),
+    #: by the database's clock
+    sa.Column("expires_at", UTCDateTime, nullable=False),
+)
+
+#: Rows that are locked to decide one after the other, e.g. ``admission``.
+locks = _table("locks", sa.Column("name", Name(64), primary_key=True))
+
+settings = _table(
+    "settings",
+    sa.Column("name", Name(64), primary_key=True),
+    sa.Column("value", Json, nullable=False),
+    sa.Column("updated_at", UTCDateTime, nullable=False),
+    sa.Column("updated_by", sa.String(255), nullable=False),
+)
+
+idempotency_keys = _table(
+    "idempotency_keys",
+    #: sha256 of who asked and the key
+    sa.Column("id", Name(64), primary_key=True),
+    #: sha256 of what was asked
+    sa.Column("request", Name(64), nullable=False),
+    sa.Column("status", sa.Integer, nullable=False),
+    sa.Column("answer", Json, nullable=False),
+    sa.Column("headers", Json, nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False, index=True),
+)

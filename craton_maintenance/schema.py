@@ -1,0 +1,134 @@
+"""JSON Schemas: read once, compiled once, with formats of ours checked.
+
+The files in ``schemas/`` are the one truth for requests, answers and events;
+they refer to each other by file name.
+"""
+
+import functools
+import importlib.resources
+import json
+import re
+import uuid
+from typing import Any
+
+import jsonschema
+import referencing
+import referencing.jsonschema
+
+from craton_maintenance.domain import times
+
+formats = jsonschema.FormatChecker(formats=())
+
+
+class Invalid(ValueError):
+    """A document is not as its schema says.
+
+    ``problems`` is a list of ``(field, what is wrong)``, the field as a path such as
+    ``scope/hosts/0``, empty for the document itself.
+    """
+
+    def __init__(self, name: str, problems: list[tuple[str, str]]) -> None:
+        self.name = name
+        self.problems = problems
+        words = "; ".join(f"{field or 'body'}: {problem}" for field, problem in problems)
+        super().__init__(f"{name}: {words}")
+
+
+@formats.checks("time", raises=ValueError)
+def _is_time(value: object) -> bool:
+    if isinstance(value, str):
+        times.parse(value)
+    return True
+
+
+@formats.checks("uuid", raises=ValueError)
+def _is_uuid(value: object) -> bool:
+    return not isinstance(value, str) or str(uuid.UUID(value)) == value.lower()
+
+
+@formats.checks("http-url")
+def _is_http_url(value: object) -> bool:
+    return not isinstance(value, str) or bool(re.fullmatch(r"https?://[^\s/?#]+[^\s?#]*", value))
+
+
+@formats.checks("flat-255")
+def _is_flat(value: object) -> bool:
+    # Ceilometer cuts the str() of a trait at 255 characters
+    return len(str(value)) <= 255
+
+
+@functools.cache
+def documents() -> dict[str, dict[str, Any]]:
+    """Every schema by its name, the file's without ``.json``."""
+    folder = importlib.resources.files("craton_maintenance.schemas")
+    return {
+        file.name.removesuffix(".json"): json.loads(file.read_text("utf-8"))
+        for file in folder.iterdir()
+        if file.name.endswith(".json")
+    }
+
+
+@functools.cache
+def _registry() -> referencing.Registry[Any]:
+    return referencing.Registry().with_resources(
+        (
+            f"{name}.json",
+            referencing.Resource.from_contents(
+                document, default_specification=referencing.jsonschema.DRAFT202012
+            ),
+        )
+        for name, document in documents().items()
+    )
+
+
+@functools.cache
+def validator(name: str) -> jsonschema.Draft202012Validator:
+    """The compiled validator of a schema.
+
+    :param name: as in :func:`documents`
+    """
+    return jsonschema.Draft202012Validator(
+        {"$ref": f"{name}.json"}, registry=_registry(), format_checker=formats
+    )
+
+
+def check(name: str, document: object) -> None:
+    """Check a document against a schema.
+
+    :raises Invalid: naming every field that is wrong
+    """
+    errors = sorted(
+        validator(name).iter_errors(document),
+        key=lambda error: list(map(str, error.absolute_path)),
+    )
+    if errors:
+        problems = dict.fromkeys(problem for error in errors for problem in _problems(error))
+        raise Invalid(name, list(problems))
+
+
+def _problems(error: jsonschema.ValidationError) -> list[tuple[str, str]]:
+    field = "/".join(str(part) for part in error.absolute_path)
+    if error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        return [(_join(field, key), "is missing") for key in missing]
+    if error.validator in ("additionalProperties", "unevaluatedProperties"):
+        known = error.schema.get("properties", {})
+        unknown = [key for key in error.instance if key not in known]
+        return [(_join(field, key), _unknown(known)) for key in unknown] or [
+            (field, error.message)
+        ]
+    if error.validator == "format" and error.cause is not None:
+        return [(field, str(error.cause))]
+    if error.validator in ("anyOf", "oneOf") and "description" in error.schema:
+        return [(field, f"{error.instance!r} is not {error.schema['description']}")]
+    return [(field, error.message)]
+
+
+def _join(field: str, key: str) -> str:
+    return f"{field}/{key}" if field else key
+
+
+def _unknown(known: dict[str, Any]) -> str:
+    return (
+        f"is not known here; known: {', '.join(sorted(known))}" if known else "is not known here"
+    )
