@@ -1,0 +1,1 @@
+"""Nova's compute API v2.1, one module per resource."""

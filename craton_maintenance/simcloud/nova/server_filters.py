@@ -1,0 +1,159 @@
+"""Which servers a list shows, in which order."""
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from craton_maintenance.simcloud import ids
+from craton_maintenance.simcloud.calls import Call
+from craton_maintenance.simcloud.cloud import Cloud
+from craton_maintenance.simcloud.errors import ApiError, bad_request, forbidden
+from craton_maintenance.simcloud.model import Server
+from craton_maintenance.simcloud.nova import paging
+from craton_maintenance.simcloud.nova.server_view import in_down_cell, status_of
+
+Test = Callable[[Server], bool]
+
+_SORT_KEYS: dict[str, Callable[[Server], Any]] = {
+    "created_at": lambda s: int(s.created_at), "updated_at": lambda s: int(s.updated_at),
+    "uuid": lambda s: s.id, "id": lambda s: s.number, "display_name": lambda s: s.name,
+    "name": lambda s: s.name, "host": lambda s: s.host or "",
+    "project_id": lambda s: s.project_id, "user_id": lambda s: s.user_id,
+    "vm_state": lambda s: s.vm_state, "task_state": lambda s: s.task_state or "",
+    "power_state": lambda s: s.power_state, "launched_at": lambda s: s.launched_at or 0.0,
+    "hostname": lambda s: s.hostname,
+    "availability_zone": lambda s: s.pinned_zone or "", "locked": lambda s: s.locked}
+
+# What narrows a list so that servers in a cell that is down are left out of it.
+_NEUTRAL = {"all_tenants", "project_id", "tenant_id", "limit", "marker", "sort_key",
+            "sort_dir", "changes-since"}
+
+
+def select(cloud: Cloud, call: Call, action: str) -> list[Server]:
+    """All servers that the query asks for, in its order; 400, 403."""
+    everyone = paging.flag(call, "all_tenants")
+    if everyone and not call.is_admin:
+        raise forbidden(f"os_compute_api:servers:{action}:get_all_tenants")
+    tests = _tests(cloud, call)
+    found: Iterable[Server] = _candidates(cloud, call, everyone)
+    servers = [server for server in found if all(test(server) for test in tests)]
+    if cloud.cells_down:
+        hidden = call.minor < 69 or bool(set(call.query) - _NEUTRAL)
+        servers = [s for s in servers if not (hidden and in_down_cell(cloud, s))]
+    return _sorted(call, servers)
+
+
+def _candidates(cloud: Cloud, call: Call, everyone: bool) -> Iterable[Server]:
+    """The smallest index that holds all that can match."""
+    host = call.one("host") if call.is_admin else None
+    project = None if everyone else call.project_id
+    if everyone:
+        project = call.one("project_id") or call.one("tenant_id")
+    since = "changes-since" in call.query
+    gone = call.is_admin and (paging.flag(call, "deleted")
+                              or (call.one("status") or "").upper() == "DELETED")
+    if gone or since:
+        yield from (server for server in cloud.deleted.values()
+                    if (project is None or server.project_id == project)
+                    and (host is None or server.host == host))
+        if gone:
+            return
+    if host is not None:
+        yield from (server for server in cloud.servers_on(host)
+                    if project is None or server.project_id == project)
+    elif project is not None:
+        yield from cloud.by_project.get(project, {}).values()
+    else:
+        yield from cloud.servers.values()
+
+
+def _tests(cloud: Cloud, call: Call) -> list[Test]:
+    tests: list[Test] = []
+    query = call.query
+    if statuses := query.get("status"):
+        wanted = {status.upper() for status in statuses}
+        if "DELETED" in wanted and not call.is_admin:
+            raise ApiError(403, "Only administrators may list deleted instances")
+        if "DELETED" not in wanted:
+            tests.append(lambda s: status_of(s) in wanted)
+    if (name := call.one("name")) is not None:
+        tests.append(_pattern(name))
+    if (flavor := call.one("flavor")) is not None:
+        tests.append(lambda s: s.flavor.id == flavor)
+    if (image := call.one("image")) is not None:
+        tests.append(lambda s: s.image_id == image)
+    if (since := moment(call, "changes-since")) is not None:
+        tests.append(lambda s: int(s.updated_at) >= since)
+    if call.minor >= 66 and (before := moment(call, "changes-before")) is not None:
+        tests.append(lambda s: int(s.updated_at) <= before)
+    if call.minor >= 26:
+        tests += _tag_tests(call)
+    if call.minor >= 73 and "locked" in query:
+        locked = paging.flag(call, "locked")
+        tests.append(lambda s: s.locked is locked)
+    if call.is_admin:
+        tests += _admin_tests(cloud, call)
+    return tests
+
+
+def _pattern(text: str) -> Test:
+    try:
+        pattern = re.compile(text)
+    except re.error as error:
+        raise bad_request(f"Invalid input for query parameters name. Value: {text}.") from error
+    return lambda server: pattern.search(server.name) is not None
+
+
+def moment(call: Call, name: str) -> float | None:
+    """A time in the query; 400."""
+    text = call.one(name)
+    if text is None:
+        return None
+    try:
+        return ids.parse_time(text)
+    except ValueError as error:
+        raise bad_request(f"Invalid input for query parameters {name}. Value: {text}. "
+                          f"'{text}' is not a 'date-time'") from error
+
+
+def _tag_tests(call: Call) -> list[Test]:
+    tests: list[Test] = []
+    for name, test in (("tags", lambda w, t: w <= t), ("tags-any", lambda w, t: bool(w & t)),
+                       ("not-tags", lambda w, t: not w <= t),
+                       ("not-tags-any", lambda w, t: not w & t)):
+        if (text := call.one(name)) is not None:
+            wanted = set(text.split(","))
+            tests.append(lambda s, w=wanted, test=test: test(w, set(s.tags)))
+    return tests
+
+
+def _admin_tests(cloud: Cloud, call: Call) -> list[Test]:
+    """Filters that Nova silently ignores for everybody else; host is one, done by index."""
+    tests: list[Test] = []
+    for name, value_of in (("vm_state", lambda s: s.vm_state),
+                           ("task_state", lambda s: s.task_state or ""),
+                           ("user_id", lambda s: s.user_id), ("uuid", lambda s: s.id),
+                           ("availability_zone", lambda s: cloud.zone_of(s.host)
+                            or s.pinned_zone),
+                           ("hostname", lambda s: s.hostname),
+                           ("node", lambda s: cloud.hosts[s.host].hypervisor_hostname
+                            if s.host else None)):
+        if (wanted := call.one(name)) is not None:
+            tests.append(lambda s, v=value_of, w=wanted: v(s) == w)
+    return tests
+
+
+def _sorted(call: Call, servers: list[Server]) -> list[Server]:
+    """Newest first, unless told otherwise; the database's id breaks ties."""
+    keys, directions = call.query.get("sort_key", []), call.query.get("sort_dir", [])
+    if not keys:
+        servers.sort(key=lambda s: (int(s.created_at), s.number), reverse=True)
+        return servers
+    servers.sort(key=lambda s: s.number, reverse=True)
+    for index in reversed(range(len(keys))):
+        key = _SORT_KEYS.get(keys[index])
+        if key is None:
+            raise bad_request(f"Invalid input for query parameters sort_key. Value: "
+                              f"{keys[index]}.")
+        direction = directions[index] if index < len(directions) else "desc"
+        servers.sort(key=key, reverse=direction == "desc")
+    return servers
