@@ -1,0 +1,332 @@
+"""The real services as the tests use them: Keystone, Nova, Aodh, Mistral over REST."""
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Iterable
+from typing import Any
+
+import keystoneauth1.exceptions
+from keystoneauth1.identity import v3
+from keystoneauth1.session import Session
+
+from .waiting import until
+
+HOST = os.environ.get("TESTCLOUD_HOST", "127.0.0.1")
+REGION = os.environ.get("TESTCLOUD_REGION", "RegionOne")
+PASSWORD = os.environ.get("TESTCLOUD_PASSWORD", "secret")
+AUTH_URL = f"http://{HOST}:{os.environ.get('PORT_KEYSTONE', '5000')}/v3"
+TRANSPORT_URL = os.environ.get(
+    "TESTCLOUD_TRANSPORT_URL", f"rabbit://guest:guest@{HOST}:5672/testcloud"
+)
+
+#: 2.74 takes ``host`` at boot, 2.87 is the last that asks no compute for its uptime.
+NOVA_VERSION = "2.87"
+
+WORKFLOW = """
+version: '2.0'
+{name}:
+  tasks:
+    tell:
+      action: std.http
+      input:
+        url: {url}
+        method: POST
+        body:
+          window_id: <% execution().params.event_params.payload.window_id %>
+          project_id: <% execution().params.event_params.project_id %>
+          event_type: <% execution().params.event_params.event_type %>
+          payload: <% execution().params.event_params.payload %>
+"""
+
+
+def session(user: str, project_id: str | None = None, project: str | None = None) -> Session:
+    """A session of a user of the test cloud, scoped to a project by id or name."""
+    scope = {"project_id": project_id} if project_id else {"project_name": project}
+    if project:
+        scope["project_domain_name"] = "Default"
+    return Session(
+        auth=v3.Password(
+            auth_url=AUTH_URL,
+            username=user,
+            password=PASSWORD,
+            user_domain_name="Default",
+            **scope,
+        )
+    )
+
+
+def host_id(project_id: str, host: str) -> str:
+    """Nova's hostId: what a project is told instead of a host's name."""
+    return hashlib.sha224((project_id + host).encode()).hexdigest()
+
+
+class Service:
+    """One OpenStack service as one user sees it, by the catalogue."""
+
+    def __init__(self, session: Session, service_type: str, microversion: str | None = None):
+        self._session = session
+        self._filter = {
+            "service_type": service_type,
+            "region_name": REGION,
+            "interface": "public",
+        }
+        self._more = (
+            {"microversion": microversion, "microversion_service_type": service_type}
+            if microversion
+            else {}
+        )
+
+    def call(self, method: str, path: str, **kwargs: Any) -> Any:
+        """The answer's JSON; None for an empty one."""
+        answer = self._session.request(
+            path, method, endpoint_filter=self._filter, **self._more, **kwargs
+        )
+        return answer.json() if answer.content else None
+
+    def get(self, path: str) -> Any:
+        return self.call("GET", path)
+
+    def post(self, path: str, body: Any) -> Any:
+        return self.call("POST", path, json=body)
+
+    def delete(self, path: str) -> None:
+        """Delete; gone already is as good."""
+        try:
+            self.call("DELETE", path)
+        except keystoneauth1.exceptions.NotFound:
+            pass
+
+
+class Identity:
+    """Projects, roles and the catalogue, as the cloud's admin."""
+
+    def __init__(self, admin: Session):
+        self._keystone = Service(admin, "identity")
+
+    def project(self, name: str) -> str:
+        """A new project's id; one of that name left by an earlier run goes first."""
+        for old in self._keystone.get(f"/projects?name={name}")["projects"]:
+            self._keystone.delete(f"/projects/{old['id']}")
+        made = self._keystone.post(
+            "/projects", {"project": {"name": name, "domain_id": "default"}}
+        )
+        return made["project"]["id"]
+
+    def project_id(self, name: str) -> str:
+        return self._keystone.get(f"/projects?name={name}")["projects"][0]["id"]
+
+    def user_id(self, name: str) -> str:
+        return self._keystone.get(f"/users?name={name}")["users"][0]["id"]
+
+    def remove_project(self, project_id: str) -> None:
+        self._keystone.delete(f"/projects/{project_id}")
+
+    def grant(self, user: str, project_id: str, role: str) -> None:
+        self._keystone.call("PUT", self._grant(user, project_id, role))
+
+    def revoke(self, user: str, project_id: str, role: str) -> None:
+        self._keystone.delete(self._grant(user, project_id, role))
+
+    def _grant(self, user: str, project_id: str, role: str) -> str:
+        role_id = self._keystone.get(f"/roles?name={role}")["roles"][0]["id"]
+        return f"/projects/{project_id}/users/{self.user_id(user)}/roles/{role_id}"
+
+    def register(self, service_type: str, name: str, url: str) -> str:
+        """A service with its three endpoints in the catalogue; its id."""
+        self.unregister(service_type)
+        service = self._keystone.post(
+            "/services", {"service": {"type": service_type, "name": name}}
+        )["service"]["id"]
+        for interface in ("public", "internal", "admin"):
+            self._keystone.post(
+                "/endpoints",
+                {
+                    "endpoint": {
+                        "service_id": service,
+                        "interface": interface,
+                        "region_id": REGION,
+                        "url": url,
+                    }
+                },
+            )
+        return service
+
+    def unregister(self, service_type: str) -> None:
+        """Take every service of a type, with its endpoints, out of the catalogue."""
+        for service in self._keystone.get(f"/services?type={service_type}")["services"]:
+            self._keystone.delete(f"/services/{service['id']}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Server:
+    """A server that a test booted."""
+
+    id: str
+    project_id: str
+    host: str
+
+
+class Compute:
+    """Nova as the cloud's admin."""
+
+    def __init__(self, admin: Session):
+        self._nova = Service(admin, "compute", NOVA_VERSION)
+        self._image = Service(admin, "image").get("/v2/images?name=blank")["images"][0]["id"]
+        flavors = self._nova.get("/flavors")["flavors"]
+        self._flavor = next(flavor["id"] for flavor in flavors if flavor["name"] == "tiny")
+
+    def hosts(self) -> list[str]:
+        """Names of the compute services' hosts."""
+        services = self._nova.get("/os-services?binary=nova-compute")["services"]
+        return sorted(service["host"] for service in services)
+
+    def aggregate(self, name: str) -> list[str]:
+        aggregates = self._nova.get("/os-aggregates")["aggregates"]
+        return sorted(next(a["hosts"] for a in aggregates if a["name"] == name))
+
+    def servers(self) -> list[Server]:
+        """All servers of all projects, with their hosts."""
+        listed = self._nova.get("/servers/detail?all_tenants=1")["servers"]
+        return [
+            Server(server["id"], server["tenant_id"], server["OS-EXT-SRV-ATTR:host"])
+            for server in listed
+            if server["OS-EXT-SRV-ATTR:host"]
+        ]
+
+    def boot(self, owner: Session, name: str, host: str) -> str:
+        """Ask for a server without network on a named host; its id.
+
+        :param owner: a session of an admin, scoped to the project that shall own it
+        """
+        body = {
+            "server": {
+                "name": name,
+                "imageRef": self._image,
+                "flavorRef": self._flavor,
+                "networks": "none",
+                "host": host,
+            }
+        }
+        return Service(owner, "compute", NOVA_VERSION).post("/servers", body)["server"]["id"]
+
+    def active(self, server_id: str, seconds: float = 60.0) -> Server:
+        """Wait until a server is ACTIVE and nothing is being done to it."""
+
+        def look() -> Server | None:
+            server = self._nova.get(f"/servers/{server_id}")["server"]
+            assert server["status"] != "ERROR", server.get("fault")
+            if server["status"] == "ACTIVE" and server["OS-EXT-STS:task_state"] is None:
+                return Server(server["id"], server["tenant_id"], server["OS-EXT-SRV-ATTR:host"])
+            return None
+
+        found = until(look, f"server {server_id} ACTIVE", seconds, 0.2)
+        assert found is not None
+        return found
+
+    def live_migrate(self, server_id: str, host: str) -> Server:
+        """Move a server to a host, and wait until Nova says that it is there."""
+        self._nova.post(
+            f"/servers/{server_id}/action",
+            {"os-migrateLive": {"host": host, "block_migration": "auto"}},
+        )
+
+        def look() -> bool:
+            migrations = self._nova.get(f"/os-migrations?instance_uuid={server_id}")["migrations"]
+            newest = migrations[0] if migrations else {"status": "none"}
+            assert newest["status"] != "error", newest
+            return newest["status"] == "completed"
+
+        until(look, f"migration of {server_id} completed", 60.0, 0.2)
+        server = self.active(server_id)
+        assert server.host == host
+        return server
+
+    def delete(self, server_ids: Iterable[str]) -> None:
+        """Delete servers and wait until Nova has forgotten them."""
+        ids = set(server_ids)
+        for server_id in ids:
+            self._nova.delete(f"/servers/{server_id}")
+
+        def gone() -> bool:
+            listed = self._nova.get("/servers?all_tenants=1")["servers"]
+            return not ids & {server["id"] for server in listed}
+
+        until(gone, "servers deleted", 60.0, 0.2)
+
+    def delete_of(self, project_id: str) -> None:
+        """Delete every server of a project."""
+        listed = self._nova.get(f"/servers?all_tenants=1&project_id={project_id}")["servers"]
+        self.delete(server["id"] for server in listed)
+
+
+class Alarms:
+    """Aodh as a member of a project."""
+
+    def __init__(self, member: Session):
+        self._aodh = Service(member, "alarming")
+
+    def create(self, name: str, event_type: str, url: str) -> str:
+        """An event alarm that POSTs to ``url`` every time; its id."""
+        made = self._aodh.post(
+            "/v2/alarms",
+            {
+                "name": name,
+                "type": "event",
+                "repeat_actions": True,
+                "event_rule": {"event_type": event_type},
+                "alarm_actions": [url],
+            },
+        )
+        return made["alarm_id"]
+
+    def delete(self, alarm_id: str) -> None:
+        self._aodh.delete(f"/v2/alarms/{alarm_id}")
+
+    def delete_named(self, name: str) -> None:
+        query = "q.field=name&q.op=eq&q.value=" + name
+        for alarm in self._aodh.get("/v2/alarms?" + query):
+            self.delete(alarm["alarm_id"])
+
+
+class Workflows:
+    """Mistral as a member of a project."""
+
+    def __init__(self, member: Session):
+        self._mistral = Service(member, "workflowv2")
+
+    def create(self, name: str, url: str) -> str:
+        """A workflow that POSTs what its trigger was given; its id."""
+        made = self._mistral.call(
+            "POST",
+            "/workflows",
+            data=WORKFLOW.format(name=name, url=url),
+            headers={"Content-Type": "text/plain"},
+        )
+        return made["workflows"][0]["id"]
+
+    def trigger(self, name: str, workflow_id: str, event_type: str) -> str:
+        """Start a workflow at each notification of a type on our exchange; the trigger's id."""
+        made = self._mistral.post(
+            "/event_triggers",
+            {
+                "name": name,
+                "workflow_id": workflow_id,
+                "exchange": "maintenance",
+                "topic": "notifications",
+                "event": event_type,
+            },
+        )
+        return made["id"]
+
+    def started(self, workflow_id: str) -> list[dict[str, Any]]:
+        """Executions of a workflow so far."""
+        found = self._mistral.get(f"/executions?workflow_id={workflow_id}")["executions"]
+        return [execution for execution in found if execution["workflow_id"] == workflow_id]
+
+    def delete(self, workflow_id: str, trigger_id: str) -> None:
+        """The trigger, what it started, and the workflow."""
+        self._mistral.delete(f"/event_triggers/{trigger_id}")
+        for execution in self.started(workflow_id):
+            self._mistral.delete(f"/executions/{execution['id']}?force=true")
+        self._mistral.delete(f"/workflows/{workflow_id}")
