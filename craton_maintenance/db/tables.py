@@ -40,7 +40,7 @@ windows = _table(
     sa.Column("finished_at", UTCDateTime),
     sa.Column("cancelled_at", UTCDateTime),
     #: the state that events have told last, and when the clock next changes it
-    sa.Column("told_state", sa.String(16), nullable=False),
+    sa.Column("told_state", sa.String(16), nullable=False, index=True),
     sa.Column("due_at", UTCDateTime, index=True),
     #: ``{kind: [{name, region}]}``
     sa.Column("scope", Json, nullable=False),

@@ -49,6 +49,8 @@ class Host:
     labels: frozenset[str] = frozenset()
     aggregates: frozenset[str] = frozenset()
     zone: str | None = None
+    #: why it can't be maintained, in words; None: it can
+    refused: str | None = None
 
 
 def covers(item: Item, host: Host) -> bool:
@@ -73,9 +75,16 @@ def covers(item: Item, host: Host) -> bool:
 
 
 def resolve(items: Iterable[Item], hosts: Iterable[Host]) -> frozenset[HostKey]:
-    """The hosts that a scope covers: those that any of its items covers."""
+    """The hosts that a scope covers: those that any of its items covers.
+
+    Hosts that can't be maintained are never among them.
+    """
     wanted = tuple(items)
-    return frozenset(host.key for host in hosts if any(covers(item, host) for item in wanted))
+    return frozenset(
+        host.key
+        for host in hosts
+        if host.refused is None and any(covers(item, host) for item in wanted)
+    )
 
 
 def retirement_problem(items: Iterable[Item], hosts: Iterable[HostKey]) -> str | None:

@@ -230,6 +230,12 @@ def upgrade() -> None:
         "ix_maintenance_windows_created", "maintenance_windows", ["created_at", "id"], unique=False
     )
     op.create_index(
+        op.f("ix_maintenance_windows_told_state"),
+        "maintenance_windows",
+        ["told_state"],
+        unique=False,
+    )
+    op.create_index(
         op.f("ix_maintenance_windows_due_at"), "maintenance_windows", ["due_at"], unique=False
     )
     op.bulk_insert(

@@ -1,0 +1,173 @@
+"""Who is calling.
+
+Whatever the source (nobody, Craton's users, Keystone, the middleware of a Craton
+that we are mounted in), what comes out is a :class:`Caller`.
+"""
+
+import dataclasses
+import hmac
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from oslo_config import cfg
+
+from craton_maintenance.db import craton
+from craton_maintenance.db.database import Database
+from craton_maintenance.errors import Code, Problem
+
+Environ = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Caller:
+    """Who is calling, as policy sees it."""
+
+    user_id: str
+    #: Keystone's project id; None: none that means anything to Nova
+    project_id: str | None
+    roles: frozenset[str]
+    #: ``all`` for operators who are not scoped to a project
+    system_scope: str | None = None
+
+    @property
+    def actor(self) -> str:
+        """For the record of who did what."""
+        return self.user_id
+
+    def credentials(self) -> dict[str, Any]:
+        """As oslo.policy takes them."""
+        return {
+            "user_id": self.user_id,
+            "project_id": self.project_id,
+            "roles": sorted(self.roles),
+            "system_scope": self.system_scope,
+        }
+
+
+#: Keystone's implied roles: an admin is a member is a reader.
+_IMPLIED = {"admin": ("member", "reader"), "member": ("reader",)}
+
+OPERATOR = Caller("admin", None, frozenset({"admin", "member", "reader"}), "all")
+
+
+def with_implied(roles: frozenset[str]) -> frozenset[str]:
+    """Roles and what they imply."""
+    return roles.union(*(_IMPLIED.get(role, ()) for role in roles)) if roles else roles
+
+
+def unauthenticated(message: str, headers: dict[str, str] | None = None) -> Problem:
+    return Problem(401, Code.UNAUTHENTICATED, message, headers=headers)
+
+
+def from_headers(environ: Environ) -> Caller:
+    """The caller that trusted headers name; an administrator where there are none.
+
+    The headers are those that Keystone's middleware sets. Only where nothing but
+    loopback can reach us, or where that middleware has removed what clients sent.
+    """
+    project_id = environ.get("HTTP_X_PROJECT_ID")
+    scope = environ.get("HTTP_OPENSTACK_SYSTEM_SCOPE")
+    roles = frozenset(
+        role.strip().lower() for role in environ.get("HTTP_X_ROLES", "").split(",") if role.strip()
+    )
+    if project_id is None and scope is None and not roles:
+        return OPERATOR
+    return Caller(
+        environ.get("HTTP_X_USER_ID", "unknown"),
+        project_id,
+        with_implied(roles or frozenset({"member"})),
+        scope,
+    )
+
+
+def from_keystone(environ: Environ) -> Caller:
+    """The caller whose token Keystone's middleware has checked.
+
+    :raises Problem: 401
+    """
+    if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed":
+        raise unauthenticated(
+            "A valid Keystone token is needed in X-Auth-Token.",
+            {"WWW-Authenticate": 'Keystone uri="see the service catalogue"'},
+        )
+    caller = from_headers(environ)
+    if caller is OPERATOR:
+        raise unauthenticated("The token is scoped to no project and to no system.")
+    return caller
+
+
+class LocalUsers:
+    """Craton's own users: X-Auth-Project, X-Auth-User, X-Auth-Token (their API key).
+
+    They are operators: Craton's roots and admins administer, others look.  Craton's
+    projects are not Nova's, so no project's part is shown to them.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def __call__(self, environ: Environ) -> Caller:
+        """
+        :raises Problem: 401, the same whatever is wrong
+        """
+        try:
+            project = uuid.UUID(environ.get("HTTP_X_AUTH_PROJECT", "")).hex
+        except ValueError:
+            raise unauthenticated("X-Auth-Project is needed: a Craton project's UUID.") from None
+        name = environ.get("HTTP_X_AUTH_USER", "")
+        key = environ.get("HTTP_X_AUTH_TOKEN", "")
+        user = self._user(project, name)
+        stored = (user.api_key if user else None) or ""
+        # compared also where there is no user: the time must not tell which names exist
+        right = hmac.compare_digest(stored.encode(), key.encode())
+        if user is None or not stored or not right:
+            raise unauthenticated("The request could not be authenticated.")
+        roles = {"admin"} if user.is_root or user.is_admin else {"reader"}
+        return Caller(f"{name}@{project}", None, with_implied(frozenset(roles)), "all")
+
+    def _user(self, project: str, name: str) -> Any:
+        query = sa.select(
+            craton.users.c.username,
+            craton.users.c.api_key,
+            craton.users.c.is_root,
+            craton.users.c.is_admin,
+        ).where(craton.users.c.project_id == project, craton.users.c.username == name)
+        with self._database.read() as connection:
+            rows = connection.execute(query).all()
+        # a collation may find Bob for bob
+        return next((row for row in rows if row.username == name), None)
+
+
+def from_context(context: Any) -> Caller:
+    """The caller of an oslo.context that middleware before us has made, Craton's included."""
+    user = getattr(context, "user_id", None) or getattr(context, "user", None) or "unknown"
+    if hasattr(context, "using_keystone") and not context.using_keystone:
+        roles = {"admin"} if context.is_admin else {"reader"}
+        return Caller(str(user), None, with_implied(frozenset(roles)), "all")
+    roles = {str(role).lower() for role in getattr(context, "roles", None) or ()}
+    if getattr(context, "is_admin", False):
+        roles.add("admin")
+    project = getattr(context, "project_id", None) or getattr(context, "tenant", None)
+    return Caller(
+        str(user),
+        project,
+        with_implied(frozenset(roles)),
+        getattr(context, "system_scope", None),
+    )
+
+
+def authenticator(conf: cfg.ConfigOpts, database: Database) -> Callable[[Environ], Caller]:
+    """How callers are told apart in this deployment."""
+    source: Callable[[Environ], Caller] = {
+        "none": from_headers,
+        "keystone": from_keystone,
+        "local": LocalUsers(database),
+    }[conf.api.auth]
+
+    def authenticate(environ: Environ) -> Caller:
+        context = environ.get("context")
+        return from_context(context) if context is not None else source(environ)
+
+    return authenticate

@@ -1,0 +1,1 @@
+"""Resources: thin, one module for each; what they do is elsewhere."""

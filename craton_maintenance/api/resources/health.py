@@ -1,0 +1,79 @@
+"""Health, readiness, and what is served here; open to everybody, so without secrets."""
+
+from typing import Any
+
+import sqlalchemy.exc
+from flask_restful import Resource
+
+from craton_maintenance.api.operation import Answer, Call, operation
+from craton_maintenance.db import migrate, sinks
+from craton_maintenance.db.database import NotFit
+from craton_maintenance.domain import times
+
+
+class Health(Resource):
+    """The process answers."""
+
+    @operation(answer="health", open_to_all=True)
+    def get(self, call: Call) -> dict[str, str]:
+        """Say that the process answers."""
+        return {"status": "ok"}
+
+
+class Ready(Resource):
+    """Requests and events get through."""
+
+    @operation(answer="readiness", open_to_all=True)
+    def get(self, call: Call) -> Answer:
+        """Say whether the database answers and events are delivered."""
+        checks: dict[str, Any] = {}
+        try:
+            migrate.check(call.service.database)
+            checks["database"] = {"ok": True}
+            for name, check in _sinks(call).items():
+                checks[name] = check
+        except NotFit as error:
+            checks["database"] = {"ok": False, "error": str(error)}
+        except sqlalchemy.exc.SQLAlchemyError as error:
+            # the driver's words may name hosts and users: its kind is enough here
+            checks["database"] = {"ok": False, "error": type(error).__name__}
+        ready = all(check["ok"] for check in checks.values())
+        return Answer({"ready": ready, "checks": checks}, 200 if ready else 503)
+
+
+def _sinks(call: Call) -> dict[str, dict[str, Any]]:
+    found = {}
+    with call.service.database.read() as connection:
+        for sink in sinks.backlog(connection):
+            check: dict[str, Any] = {"ok": sink["error"] is None, "waiting": sink["waiting"]}
+            if sink["oldest"] is not None:
+                age = call.service.clock() - sink["oldest"]
+                check["oldest"] = times.text(sink["oldest"])
+                check["oldest_seconds"] = round(max(0.0, age.total_seconds()), 1)
+            if sink["error"] is not None:
+                check["error"] = sink["error"]
+            found[sink["name"]] = check
+    return found
+
+
+class Versions(Resource):
+    """The versions served."""
+
+    @operation(answer="versions", open_to_all=True)
+    def get(self, call: Call) -> dict[str, Any]:
+        """List the versions served here."""
+        return {"versions": [_version(call)]}
+
+
+class Version(Resource):
+    """Version 1."""
+
+    @operation(answer="version", open_to_all=True)
+    def get(self, call: Call) -> dict[str, Any]:
+        """Describe version 1."""
+        return {"version": _version(call)}
+
+
+def _version(call: Call) -> dict[str, Any]:
+    href = f"{call.service.public_url}/"
+    return {"id": "v1", "status": "CURRENT", "links": [{"rel": "self", "href": href}]}

@@ -1,0 +1,144 @@
+"""Maintenance windows."""
+
+from typing import Any
+
+from flask_restful import Resource
+
+from craton_maintenance.api import paging
+from craton_maintenance.api.operation import Answer, Call, operation
+from craton_maintenance.api.views import WindowViews
+from craton_maintenance.db import search, tables
+from craton_maintenance.db import windows as store
+from craton_maintenance.errors import not_found
+from craton_maintenance.policies import windows as rules
+
+
+class Windows(Resource):
+    """All windows, or a project's part of those that touch it."""
+
+    @operation(
+        operator=rules.READ_ALL,
+        project=rules.READ,
+        query="window-list-query",
+        answer="window-list",
+    )
+    def get(self, call: Call) -> dict[str, Any]:
+        """List windows."""
+        views = WindowViews(call.service)
+        select = search.select(call.query, call.service.clock())
+        if not call.is_operator:
+            select = search.of_project(select, call.project_id)
+        with call.service.database.read() as connection:
+            rows, more = paging.page(connection, select, tables.windows, call.query)
+            if call.is_operator:
+                shown = [_whole(connection, views, call, row) for row in rows]
+            else:
+                ids = [row.id for row in rows]
+                parts = store.parts_of(connection, call.project_id, ids)
+                shown = [views.project(row, parts[row.id]) for row in rows]
+        last = rows[-1].id if rows else None
+        url = f"{call.service.public_url}/maintenance-windows"
+        return {"maintenance_windows": shown, "links": paging.links(url, call.query, last, more)}
+
+    @operation(operator=rules.SET, body="window-create", answer="window", status=201)
+    def post(self, call: Call) -> Answer:
+        """Set a window."""
+
+        def work(transaction: Any) -> Answer:
+            row = call.service.windows.set(transaction, call.body, call.caller.actor)
+            return answer(call, row, 201)
+
+        return call.transact(work)
+
+
+class Window(Resource):
+    """One window."""
+
+    @operation(
+        operator=rules.READ_ALL, project=rules.READ, query="window-query", answer="window-any"
+    )
+    def get(self, call: Call, window_id: str) -> Answer:
+        """Show a window, or the project's part of it."""
+        with call.service.database.read() as connection:
+            row = store.get(connection, window_id)
+            if row is None:
+                raise not_found("maintenance window")
+            views = WindowViews(call.service)
+            if call.is_operator:
+                return Answer(_whole(connection, views, call, row), 200, _etag(row))
+            part = store.part(connection, window_id, call.project_id)
+            if part is None:
+                raise not_found("maintenance window")
+            return Answer(views.project(row, part), 200, _etag(row))
+
+    @operation(operator=rules.CHANGE, body="window-update", answer="window")
+    def patch(self, call: Call, window_id: str) -> Answer:
+        """Change a window: only what is given."""
+        return call.transact(
+            lambda transaction: answer(
+                call,
+                call.service.windows.change(
+                    transaction, window_id, call.body, call.caller.actor, call.revision
+                ),
+            )
+        )
+
+    @operation(operator=rules.CANCEL, status=204)
+    def delete(self, call: Call, window_id: str) -> Answer:
+        """Cancel a window that has not opened."""
+
+        def work(transaction: Any) -> Answer:
+            call.service.windows.cancel(transaction, window_id, call.caller.actor, call.revision)
+            return Answer(None, 204)
+
+        return call.transact(work)
+
+
+class WindowStart(Resource):
+    """In maintenance now."""
+
+    @operation(operator=rules.START, answer="window")
+    def post(self, call: Call, window_id: str) -> Answer:
+        """Open a window now, before its start."""
+        return call.transact(
+            lambda transaction: answer(
+                call,
+                call.service.windows.start(
+                    transaction, window_id, call.caller.actor, call.revision
+                ),
+            )
+        )
+
+
+class WindowFinish(Resource):
+    """Done."""
+
+    @operation(operator=rules.FINISH, answer="window")
+    def post(self, call: Call, window_id: str) -> Answer:
+        """Close an open window now."""
+        return call.transact(
+            lambda transaction: answer(
+                call,
+                call.service.windows.finish(
+                    transaction, window_id, call.caller.actor, call.revision
+                ),
+            )
+        )
+
+
+def answer(call: Call, row: store.Row, status: int = 200) -> Answer:
+    """A window that was just written, with its ETag, and where it is."""
+    headers = _etag(row)
+    if status == 201:
+        headers["Location"] = f"{call.service.public_url}/maintenance-windows/{row.id}"
+    return Answer(WindowViews(call.service).operator(row), status, headers)
+
+
+def _etag(row: store.Row) -> dict[str, str]:
+    return {"ETag": f'"{row.revision}"'}
+
+
+def _whole(connection: Any, views: WindowViews, call: Call, row: store.Row) -> dict[str, Any]:
+    if not call.query.get("details"):
+        return views.operator(row)
+    return views.operator(row, store.hosts(connection, row.id), store.parts(connection, row.id))

@@ -1,0 +1,132 @@
+"""Selections of windows, for lists and for the state of an object."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from craton_maintenance.db.tables import nova_servers, window_hosts, window_projects, windows
+from craton_maintenance.domain import times
+from craton_maintenance.domain.scope import HostKey, Item
+from craton_maintenance.domain.window import State
+
+_OPENS = sa.case(
+    (windows.c.started_at < windows.c.start_at, windows.c.started_at), else_=windows.c.start_at
+)
+_CLOSES = sa.case(
+    (windows.c.end_at.is_(None), windows.c.finished_at),
+    (windows.c.finished_at < windows.c.end_at, windows.c.finished_at),
+    else_=windows.c.end_at,
+)
+
+
+def in_state(state: State, now: Any) -> sa.ColumnElement[bool]:
+    """``domain.window.state`` as a condition; a test holds one against the other."""
+    cancelled = sa.and_(windows.c.cancelled_at.is_not(None), windows.c.cancelled_at <= now)
+    opened = now >= _OPENS
+    closed = sa.and_(_CLOSES.is_not(None), now >= _CLOSES, opened)
+    return {
+        State.CANCELLED: cancelled,
+        State.SCHEDULED: sa.and_(sa.not_(cancelled), sa.not_(opened)),
+        State.OPEN: sa.and_(sa.not_(cancelled), opened, sa.not_(closed)),
+        State.CLOSED: sa.and_(sa.not_(cancelled), closed),
+    }[state]
+
+
+def select(query: Mapping[str, Any], now: Any) -> sa.Select[Any]:
+    """Windows that a list's query asks for.
+
+    :param query: valid by ``window-list-query``
+    """
+    found = sa.select(windows)
+    if "state" in query:
+        states = {State(name) for name in query["state"].split(",")}
+        found = found.where(
+            sa.or_(
+                *(
+                    in_state(state, sa.literal(now, windows.c.start_at.type))
+                    for state in sorted(states)
+                )
+            )
+        )
+    if "retire" in query:
+        found = found.where(windows.c.retire == query["retire"])
+    if "starts_before" in query:
+        found = found.where(windows.c.start_at < times.parse(query["starts_before"]))
+    if "ends_after" in query:
+        until = times.parse(query["ends_after"])
+        found = found.where(sa.or_(windows.c.end_at.is_(None), windows.c.end_at > until))
+    if "host" in query or "region" in query:
+        on = sa.select(window_hosts.c.window_id)
+        if "host" in query:
+            on = on.where(window_hosts.c.host == query["host"])
+        if "region" in query:
+            on = on.where(window_hosts.c.region == query["region"])
+        found = found.where(windows.c.id.in_(on))
+    if "project_id" in query:
+        found = found.where(_touches(query["project_id"]))
+    return found
+
+
+def of_project(found: sa.Select[Any], project_id: str) -> sa.Select[Any]:
+    """Only windows that touch, or touched, this project."""
+    return found.where(_touches(project_id))
+
+
+def _touches(project_id: str) -> sa.ColumnElement[bool]:
+    return windows.c.id.in_(
+        sa.select(window_projects.c.window_id).where(window_projects.c.project_id == project_id)
+    )
+
+
+def _pending(found: sa.Select[Any]) -> sa.Select[Any]:
+    return found.where(
+        windows.c.told_state.in_((State.SCHEDULED.value, State.OPEN.value))
+    ).order_by(windows.c.start_at, windows.c.id)
+
+
+def pending_on_host(connection: sa.Connection, key: HostKey) -> Sequence[sa.Row[Any]]:
+    """Windows not over that cover a host, by start."""
+    on = sa.select(window_hosts.c.window_id).where(
+        window_hosts.c.host == key.name, window_hosts.c.region == key.region
+    )
+    return connection.execute(_pending(sa.select(windows).where(windows.c.id.in_(on)))).all()
+
+
+def pending_naming(connection: sa.Connection, item: Item) -> list[sa.Row[Any]]:
+    """Windows not over whose scope names this object, by start."""
+    rows = connection.execute(_pending(sa.select(windows)))
+    return [row for row in rows if names(row.scope, item)]
+
+
+def names(scope: Mapping[str, Sequence[Mapping[str, str]]], item: Item) -> bool:
+    """Whether a stored scope names this object."""
+    return any(
+        entry["name"] == item.name and entry.get("region", item.region) == item.region
+        for entry in scope.get(item.kind.value, ())
+    )
+
+
+def pending_of_project(connection: sa.Connection, project_id: str) -> Sequence[sa.Row[Any]]:
+    """Windows not over that concern a project now, with its ``servers``, by start."""
+    return connection.execute(
+        _pending(
+            sa.select(windows, window_projects.c.servers)
+            .join(window_projects, window_projects.c.window_id == windows.c.id)
+            .where(window_projects.c.project_id == project_id, window_projects.c.concerned)
+        )
+    ).all()
+
+
+def host_behind(connection: sa.Connection, project_id: str, host_id: str) -> HostKey | None:
+    """The host behind Nova's hostId, while the project has a server there."""
+    row = connection.execute(
+        sa.select(nova_servers.c.region, nova_servers.c.host)
+        .where(
+            nova_servers.c.project_id == project_id,
+            nova_servers.c.host_id == host_id,
+            nova_servers.c.host.is_not(None),
+        )
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else HostKey(row.region, row.host)

@@ -1,0 +1,220 @@
+"""Queries on windows, their hosts, and the projects that they touch."""
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from craton_maintenance.db import bulk
+from craton_maintenance.db.database import Transaction
+from craton_maintenance.db.tables import nova_servers, window_hosts, window_projects, windows
+from craton_maintenance.domain.scope import HostKey
+from craton_maintenance.domain.window import State, Times
+
+#: A window's row.
+Row = sa.Row[Any]
+
+
+def times_of(row: Row) -> Times:
+    """The facts that a window's state follows from."""
+    return Times(row.start_at, row.end_at, row.started_at, row.finished_at, row.cancelled_at)
+
+
+def get(connection: sa.Connection, window_id: str) -> Row | None:
+    return connection.execute(sa.select(windows).where(windows.c.id == window_id)).one_or_none()
+
+
+def lock(transaction: Transaction, window_id: str) -> Row | None:
+    """The window, held until the end of the transaction."""
+    return transaction.execute(
+        sa.select(windows).where(windows.c.id == window_id).with_for_update()
+    ).one_or_none()
+
+
+def insert(transaction: Transaction, values: Mapping[str, Any]) -> None:
+    transaction.execute(sa.insert(windows).values(**values))
+
+
+def update(transaction: Transaction, window_id: str, values: Mapping[str, Any]) -> None:
+    transaction.execute(sa.update(windows).where(windows.c.id == window_id).values(**values))
+
+
+# -- hosts -------------------------------------------------------------------------
+
+
+def hosts(connection: sa.Connection, window_id: str) -> frozenset[HostKey]:
+    """The hosts that the window covers now, or covered when it opened."""
+    rows = connection.execute(
+        sa.select(window_hosts.c.region, window_hosts.c.host).where(
+            window_hosts.c.window_id == window_id
+        )
+    )
+    return frozenset(HostKey(row.region, row.host) for row in rows)
+
+
+def change_hosts(
+    transaction: Transaction,
+    window_id: str,
+    before: frozenset[HostKey],
+    after: frozenset[HostKey],
+) -> None:
+    """Write the difference."""
+    by_region: dict[str, list[str]] = {}
+    for key in before - after:
+        by_region.setdefault(key.region, []).append(key.name)
+    for region, names in by_region.items():
+        bulk.delete_keys(
+            transaction,
+            window_hosts.c.host,
+            names,
+            window_hosts.c.window_id == window_id,
+            window_hosts.c.region == region,
+        )
+    bulk.insert(
+        transaction,
+        window_hosts,
+        [
+            {"window_id": window_id, "region": key.region, "host": key.name}
+            for key in sorted(after - before)
+        ],
+    )
+
+
+def overlapping(
+    connection: sa.Connection, window_id: str, times: Times
+) -> Sequence[sa.Row[tuple[str, str, str]]]:
+    """Other windows that cover one of this window's hosts at one of its moments.
+
+    :returns: rows of ``id``, ``region``, ``host``, one host for each window
+    """
+    mine, theirs = window_hosts.alias("mine"), window_hosts.alias("theirs")
+    opens, closes = times.opens, times.closes
+    lasts = sa.func.coalesce(windows.c.finished_at, windows.c.end_at)
+    earliest = sa.func.coalesce(windows.c.started_at, windows.c.start_at)
+    query = (
+        sa.select(
+            theirs.c.window_id.label("id"),
+            sa.func.min(theirs.c.region).label("region"),
+            sa.func.min(theirs.c.host).label("host"),
+        )
+        .select_from(mine)
+        .join(theirs, (theirs.c.host == mine.c.host) & (theirs.c.region == mine.c.region))
+        .join(windows, windows.c.id == theirs.c.window_id)
+        .where(
+            mine.c.window_id == window_id,
+            theirs.c.window_id != window_id,
+            windows.c.cancelled_at.is_(None),
+            windows.c.told_state.in_((State.SCHEDULED.value, State.OPEN.value)),
+            sa.or_(lasts.is_(None), lasts > opens),
+        )
+        .group_by(theirs.c.window_id)
+        .order_by(theirs.c.window_id)
+        .limit(10)
+    )
+    if closes is not None:
+        query = query.where(earliest < closes)
+    return connection.execute(query).all()
+
+
+# -- projects ----------------------------------------------------------------------
+
+
+def servers_on(connection: sa.Connection, window_id: str) -> list[tuple[str, str]]:
+    """``(project_id, server_id)`` of every server on the window's hosts."""
+    rows = connection.execute(
+        sa.select(nova_servers.c.project_id, nova_servers.c.id)
+        .join(
+            window_hosts,
+            (window_hosts.c.host == nova_servers.c.host)
+            & (window_hosts.c.region == nova_servers.c.region),
+        )
+        .where(window_hosts.c.window_id == window_id)
+    )
+    return [(row[0], row[1]) for row in rows]
+
+
+def parts(connection: sa.Connection, window_id: str) -> dict[str, tuple[str, ...]]:
+    """What each project concerned was told last: its servers."""
+    rows = connection.execute(
+        sa.select(window_projects.c.project_id, window_projects.c.servers).where(
+            window_projects.c.window_id == window_id, window_projects.c.concerned
+        )
+    )
+    return {row.project_id: tuple(row.servers) for row in rows}
+
+
+def part(connection: sa.Connection, window_id: str, project_id: str) -> tuple[str, ...] | None:
+    """A project's servers in a window; None if it never was concerned."""
+    servers = connection.execute(
+        sa.select(window_projects.c.servers).where(
+            window_projects.c.window_id == window_id, window_projects.c.project_id == project_id
+        )
+    ).scalar_one_or_none()
+    return None if servers is None else tuple(servers)
+
+
+def parts_of(
+    connection: sa.Connection, project_id: str, window_ids: Iterable[str]
+) -> dict[str, tuple[str, ...]]:
+    """A project's servers in several windows, by window."""
+    rows = connection.execute(
+        sa.select(window_projects.c.window_id, window_projects.c.servers).where(
+            window_projects.c.project_id == project_id,
+            window_projects.c.window_id.in_(list(window_ids)),
+        )
+    )
+    return {row.window_id: tuple(row.servers) for row in rows}
+
+
+def write_parts(
+    transaction: Transaction,
+    window_id: str,
+    parts: Mapping[str, Collection[str]],
+    concerned: bool = True,
+) -> None:
+    """Remember what projects are told."""
+    bulk.upsert(
+        transaction,
+        window_projects,
+        [
+            {
+                "window_id": window_id,
+                "project_id": project_id,
+                "servers": list(servers),
+                "concerned": concerned,
+            }
+            for project_id, servers in sorted(parts.items())
+        ],
+    )
+
+
+# -- what the engine looks for -----------------------------------------------------
+
+
+def due(connection: sa.Connection, now: dt.datetime, limit: int = 100) -> Sequence[str]:
+    """Windows whose state the clock has changed, the earliest first."""
+    return list(
+        connection.execute(
+            sa.select(windows.c.id)
+            .where(windows.c.due_at <= now)
+            .order_by(windows.c.due_at, windows.c.id)
+            .limit(limit)
+        ).scalars()
+    )
+
+
+def next_due(connection: sa.Connection) -> dt.datetime | None:
+    """When the clock changes a window next."""
+    return connection.execute(sa.select(sa.func.min(windows.c.due_at))).scalar_one()
+
+
+def unfinished(connection: sa.Connection) -> Sequence[str]:
+    """Windows that are not over, as far as was told."""
+    return list(
+        connection.execute(
+            sa.select(windows.c.id)
+            .where(windows.c.told_state.in_((State.SCHEDULED.value, State.OPEN.value)))
+            .order_by(windows.c.created_at, windows.c.id)
+        ).scalars()
+    )

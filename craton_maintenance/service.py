@@ -1,0 +1,71 @@
+"""What the API, the engine and commands share: one deployment, put together."""
+
+import datetime as dt
+import threading
+from collections.abc import Callable
+
+import sqlalchemy as sa
+from oslo_config import cfg
+
+from craton_maintenance.db import settings
+from craton_maintenance.db.database import Database, Transaction
+from craton_maintenance.windows.service import Windows
+from craton_maintenance.windows.telling import Speaker
+
+#: Who notifications for operators go to while nothing better is known.
+_NOBODY = {"project_id": "admin", "user_id": "craton-maintenance"}
+
+
+def utcnow() -> dt.datetime:
+    """The clock that everything runs by outside of tests."""
+    return dt.datetime.now(dt.UTC)
+
+
+class Service:
+    """One deployment: its configuration, its database, and its use cases."""
+
+    def __init__(
+        self,
+        conf: cfg.ConfigOpts,
+        database: Database | None = None,
+        clock: Callable[[], dt.datetime] = utcnow,
+    ) -> None:
+        self.conf = conf
+        self.clock = clock
+        self.database = database or Database(
+            conf.database.connection,
+            conf.database.pool_size,
+            conf.database.max_overflow,
+            conf.database.lock_timeout,
+        )
+        #: set when events were stored in this process: the relay needs not poll for them
+        self.news = threading.Event()
+        self.windows = Windows(
+            clock=clock,
+            speaker=self._speaker,
+            longest=dt.timedelta(days=conf.windows.max_days),
+            wake=self.news.set,
+        )
+
+    @property
+    def public_url(self) -> str:
+        """Our address as clients reach it, ending in ``/v1``."""
+        api = self.conf.api
+        return (api.public_url or f"http://{api.host}:{api.port}/v1").rstrip("/")
+
+    def base_url(self, connection: sa.Connection) -> tuple[str, bool]:
+        """Where links from Nova point to, and whether that is the default."""
+        value = settings.get(connection, settings.BASE_URL)
+        return (value, False) if value else (f"{self.public_url}/links", True)
+
+    def identity(self, connection: sa.Connection) -> dict[str, str]:
+        """``project_id`` of the operators, and ``user_id`` of this service, for notifications."""
+        known = _NOBODY | (settings.get(connection, settings.IDENTITY) or {})
+        events = self.conf.events
+        return {
+            "project_id": events.admin_project_id or known["project_id"],
+            "user_id": events.service_user_id or known["user_id"],
+        }
+
+    def _speaker(self, transaction: Transaction) -> Speaker:
+        return Speaker(self.identity(transaction.connection)["project_id"], self.public_url)

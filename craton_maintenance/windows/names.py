@@ -1,0 +1,155 @@
+"""From what an operator names to what a window covers."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from craton_maintenance.db import fleet
+from craton_maintenance.domain.scope import Host, HostKey, Item, Kind
+from craton_maintenance.errors import Code, Problem, bad_field
+
+_ONE = {
+    Kind.HOST: "host",
+    Kind.LABEL: "label",
+    Kind.CELL: "cell",
+    Kind.REGION: "region",
+    Kind.CLOUD: "cloud",
+    Kind.AGGREGATE: "aggregate with a host",
+    Kind.ZONE: "availability zone with a host",
+}
+
+
+class Names:
+    """The names known at this moment, read once for a request."""
+
+    def __init__(self, connection: sa.Connection, hosts: Sequence[Host]) -> None:
+        self._connection = connection
+        self.hosts = hosts
+        self._regions: dict[tuple[Kind, str], set[str]] = {}
+        for host in hosts:
+            for kind, name in _names_of(host):
+                self._regions.setdefault((kind, name), set()).add(host.key.region)
+
+    @classmethod
+    def read(cls, connection: sa.Connection, scopes: Collection[Mapping[str, Any]]) -> "Names":
+        """Read what these scopes need: only the named hosts where nothing else is named."""
+        only_hosts = all(set(scope) == {Kind.HOST.value} for scope in scopes)
+        entries = [entry for scope in scopes for entry in scope.get(Kind.HOST.value, ())]
+        if not only_hosts or any(isinstance(entry, int) for entry in entries):
+            return cls(connection, fleet.load(connection))
+        wanted = {entry if isinstance(entry, str) else entry["name"] for entry in entries}
+        return cls(connection, fleet.load(connection, wanted))
+
+    @classmethod
+    def of(cls, connection: sa.Connection, items: Collection[Item]) -> "Names":
+        """Read what a stored scope needs."""
+        if any(item.kind is not Kind.HOST for item in items):
+            return cls(connection, fleet.load(connection))
+        return cls(connection, fleet.load(connection, {item.name for item in items}))
+
+    def items(self, scope: Mapping[str, Sequence[Any]]) -> tuple[Item, ...]:
+        """What a scope names, each known to exist, without repetition.
+
+        :raises Problem: 400, naming the entry, with what to do about it
+        """
+        found = [
+            self.item(Kind(kind), entry, f"scope/{kind}/{index}")
+            for kind, entries in scope.items()
+            for index, entry in enumerate(entries)
+        ]
+        return tuple(dict.fromkeys(found))
+
+    def item(self, kind: Kind, entry: Any, field: str) -> Item:
+        """One entry of a scope.
+
+        :param entry: a name, an id of Craton's, or ``{"name", "region"}``
+        :param field: where it stands in the request
+        :raises Problem: 400
+        """
+        if isinstance(entry, int):
+            return self._by_id(kind, entry, field)
+        name, region = (
+            (entry, None) if isinstance(entry, str) else (entry["name"], entry.get("region"))
+        )
+        regions = self._regions.get((kind, name), set()) | self._empty(kind, name)
+        if region is not None and region not in regions:
+            raise _unknown(kind, f"{name!r} in region {region!r}", field)
+        if not regions:
+            raise _unknown(kind, repr(name), field)
+        if kind in (Kind.HOST, Kind.CELL) and region is None:
+            region = _only(kind, name, regions, field)
+        if kind is Kind.HOST and region is not None:
+            self._refuse(HostKey(region, name), field)
+        if kind in (Kind.REGION, Kind.CLOUD):
+            region = None
+        return Item(kind, name, region)
+
+    def _by_id(self, kind: Kind, object_id: int, field: str) -> Item:
+        row = None
+        if kind.value in fleet.OBJECTS:
+            row = fleet.by_id(self._connection, kind.value, object_id)
+        if row is None:
+            raise _unknown(kind, f"id {object_id}", field)
+        if kind is Kind.HOST:
+            self._refuse(HostKey(row.region, row.name), field)
+        return Item(kind, row.name, row.region if kind in (Kind.HOST, Kind.CELL) else None)
+
+    def _empty(self, kind: Kind, name: str) -> set[str]:
+        """Regions of Craton's objects that exist without a host in them."""
+        if kind not in (Kind.CELL, Kind.REGION, Kind.CLOUD):
+            return set()
+        return {row.region or "" for row in fleet.by_name(self._connection, kind.value, name)}
+
+    def _refuse(self, key: HostKey, field: str) -> None:
+        for host in self.hosts:
+            if host.key == key and host.refused:
+                raise bad_field(Code.HOST_REFUSED, field, f"host {key.name!r}: {host.refused}")
+
+
+def _names_of(host: Host) -> list[tuple[Kind, str]]:
+    names = [(Kind.HOST, host.key.name), (Kind.REGION, host.key.region)]
+    names += [(Kind.LABEL, label) for label in host.labels]
+    names += [(Kind.AGGREGATE, aggregate) for aggregate in host.aggregates]
+    for kind, name in ((Kind.CELL, host.cell), (Kind.CLOUD, host.cloud), (Kind.ZONE, host.zone)):
+        if name is not None:
+            names.append((kind, name))
+    return names
+
+
+def _unknown(kind: Kind, what: str, field: str) -> Problem:
+    return bad_field(
+        Code.UNKNOWN_NAME,
+        field,
+        f"the inventory has no {_ONE[kind]} {what}; "
+        "'craton-maintenance nova-host list' shows what it has",
+    )
+
+
+def _only(kind: Kind, name: str, regions: Collection[str], field: str) -> str:
+    if len(regions) > 1:
+        raise bad_field(
+            Code.AMBIGUOUS_NAME,
+            field,
+            f"{_ONE[kind]} {name!r} exists in the regions {', '.join(sorted(regions))}: "
+            f'say which as {{"name": "{name}", "region": …}}',
+        )
+    return next(iter(regions))
+
+
+def as_json(items: Collection[Item]) -> dict[str, list[dict[str, str]]]:
+    """A scope as it is stored and shown: ``{kind: [{name, region?}]}``."""
+    scope: dict[str, list[dict[str, str]]] = {}
+    for item in items:
+        entry = {"name": item.name} | ({"region": item.region} if item.region else {})
+        scope.setdefault(item.kind.value, []).append(entry)
+    return scope
+
+
+def from_json(scope: Mapping[str, Sequence[Mapping[str, str]]]) -> tuple[Item, ...]:
+    """The reverse of :func:`as_json`."""
+    return tuple(
+        Item(Kind(kind), entry["name"], entry.get("region"))
+        for kind, entries in scope.items()
+        for entry in entries
+    )
