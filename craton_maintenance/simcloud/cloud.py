@@ -61,6 +61,8 @@ class Cloud:
         """Resources by name of host by consumer."""
         self.allocation_owner: dict[str, tuple[str, str]] = {}
         """Project and user of each consumer."""
+        self.live_queue: dict[str, list[Migration]] = {}
+        """Live migrations by source, in their order, as long as they occupy it."""
         self.cells_down: set[str] = set()
         """Cells whose database does not answer: their servers are UNKNOWN."""
         self.tokens: dict[str, Any] = {}

@@ -19,7 +19,7 @@ class UserSpec:
     name: str
     roles: dict[str, list[str]]
     """Names of roles by name of project."""
-    password: str = "secret"
+    password: str = "secret"  # noqa: S105  nothing real is behind it
 
 
 @dataclass(slots=True)

@@ -74,6 +74,8 @@ class Host:
     started_at: float = 0.0
     generation: int = 1
     used: Resources = NOTHING
+    lost: set[str] = field(default_factory=set)
+    """Servers that went down with the machine, which Nova does not know yet."""
     consumers: dict[str, Resources] = field(default_factory=dict)
     """Allocations by consumer: servers, and migrations holding the source."""
 

@@ -72,6 +72,9 @@ class Settings:
     """Seconds; tokens of a cloud with a virtual clock do not expire."""
     shelved_offload_time: int = 0
     """Seconds from shelved to offloaded; -1: only when told."""
+    max_concurrent_live_migrations: int = 1
+    """Live migrations that a host sends out at a time, the others being queued; 0: all. Nova's
+    default is 1."""
     stale_group_view: bool = False
     """The scheduler does not see moves under way when it looks at a server group; what it
     overlooks is refused at the destination, and the server goes to ERROR though it runs."""

@@ -141,7 +141,7 @@ def abort(cloud: Cloud, call: Call, server: str, migration: str) -> Answer:
             call.minor >= 65 and move.status in ("queued", "preparing")):
         raise bad_request(f"Migration {migration} state of instance {found.id} is "
                           f"{move.status}. Cannot abort while the migration is in this state.")
-    live.abort(cloud, call, move)
+    live.abort(cloud, call, found, move)
     return Answer(202)
 
 
@@ -156,5 +156,5 @@ def perform(cloud: Cloud, call: Call, server: str, migration: str) -> Answer:
         raise bad_request(f"Migration {migration} state of instance {found.id} is "
                           f"{move.status}. Cannot force_complete while the migration is in "
                           "this state.")
-    live.force_complete(cloud, call, move)
+    live.force_complete(cloud, call, found, move)
     return Answer(202)
