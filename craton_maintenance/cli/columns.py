@@ -1,0 +1,121 @@
+"""Values as people read them; machine formats (json, yaml, csv, value) get them as they are."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from cliff import columns
+
+#: How many lines of a long list a table shows.
+SHOWN = 12
+
+_KINDS = {
+    "hosts": "",
+    "labels": "label ",
+    "cells": "cell ",
+    "regions": "region ",
+    "clouds": "cloud ",
+    "aggregates": "aggregate ",
+    "availability_zones": "zone ",
+}
+
+
+def _cut(lines: list[str]) -> str:
+    if len(lines) > SHOWN:
+        lines = [*lines[: SHOWN - 1], f"and {len(lines) - SHOWN + 1} more (all with -f json)"]
+    return "\n".join(lines)
+
+
+def qualified(item: Mapping[str, Any]) -> str:
+    """A name as it can be typed again: ``REGION/NAME``, or ``NAME`` in any region."""
+    region = item.get("region")
+    return f"{region}/{item['name']}" if region else str(item["name"])
+
+
+class End(columns.FormattableColumn[str | None]):
+    """When a window ends."""
+
+    def human_readable(self) -> str:
+        return self._value or "open-ended"
+
+
+class Text(columns.FormattableColumn[Any]):
+    """Something that may be missing."""
+
+    def human_readable(self) -> str:
+        return "" if self._value is None else str(self._value)
+
+
+class Scope(columns.FormattableColumn[dict[str, Any]]):
+    """What a window names, in a few words."""
+
+    limit = 3
+
+    def human_readable(self) -> str:
+        names = [
+            _KINDS.get(kind, f"{kind} ") + qualified(item)
+            for kind, items in self._value.items()
+            for item in items
+        ]
+        more = len(names) - self.limit
+        return ", ".join(names[: self.limit]) + (f" and {more} more" if more > 0 else "")
+
+
+class Names(columns.FormattableColumn[list[Any]]):
+    """Hosts, or ids."""
+
+    def human_readable(self) -> str:
+        return _cut([x if isinstance(x, str) else qualified(x) for x in self._value])
+
+
+class Host(columns.FormattableColumn[Any]):
+    """One host, or none."""
+
+    def human_readable(self) -> str:
+        return qualified(self._value) if self._value else ""
+
+
+class Projects(columns.FormattableColumn[list[Any]]):
+    """Projects and how many of their servers are concerned."""
+
+    def human_readable(self) -> str:
+        return _cut(
+            [
+                f"{x['project_id']}: {len(x['servers'])} server{'s'[: len(x['servers']) != 1]}"
+                for x in self._value
+            ]
+        )
+
+
+class Links(columns.FormattableColumn[list[Any]]):
+    """Links."""
+
+    def human_readable(self) -> str:
+        return "\n".join(f"{x['rel']}: {x['href']}" for x in self._value)
+
+
+class Windows(columns.FormattableColumn[list[Any]]):
+    """Windows, a line each."""
+
+    def human_readable(self) -> str:
+        return _cut(
+            [
+                f"{x['id']} {x['start']} to {x['end'] or 'open end'} {x['impact']}"
+                + (" RETIRE" if x["retire"] else "")
+                + (f": {x['announcement']}" if x["announcement"] else "")
+                for x in self._value
+            ]
+        )
+
+
+class Differences(columns.FormattableColumn[list[Any]]):
+    """Where Nova and Craton differ."""
+
+    def human_readable(self) -> str:
+        return "\n".join(x["text"] for x in self._value)
+
+
+class Payload(columns.FormattableColumn[dict[str, Any]]):
+    """What an event says."""
+
+    def human_readable(self) -> str:
+        return "\n".join(f"{key}: {value}" for key, value in self._value.items())
