@@ -25,9 +25,7 @@ class Sender:
         conf([])
         self._transport = oslo_messaging.get_notification_transport(conf, url=transport_url)
 
-    def send(
-        self, event_type: str, payload: Mapping[str, Any], context: Mapping[str, Any]
-    ) -> str:
+    def send(self, event_type: str, payload: Mapping[str, Any], context: Mapping[str, Any]) -> str:
         """Send one notification; its message id."""
         message = {
             "message_id": str(uuid.uuid4()),

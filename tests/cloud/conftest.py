@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import signal
 import uuid
 from collections.abc import Iterator
 
@@ -21,10 +22,18 @@ _FIGURES = pytest.StashKey[list[str]]()
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[_FIGURES] = []
+    if _enabled():
+        # ended by a signal, fixtures still take away what they made
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+
+
+def _enabled() -> bool:
+    return os.environ.get("CRATON_MAINTENANCE_CLOUD") == "1"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    if os.environ.get("CRATON_MAINTENANCE_CLOUD") != "1":
+    if not _enabled():
         pytest.skip("needs the real OpenStack of tools/testcloud: run `make test-cloud`")
 
 

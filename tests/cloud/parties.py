@@ -49,9 +49,7 @@ class Api:
 
     def announce(self, scope: dict[str, list[str]], **more: Any) -> dict[str, Any]:
         """Set a window."""
-        return self.request(
-            "POST", "/maintenance-windows", 201, {"scope": scope, **more}
-        ).json()
+        return self.request("POST", "/maintenance-windows", 201, {"scope": scope, **more}).json()
 
     def cancel(self, window_id: str) -> None:
         self.request("DELETE", f"/maintenance-windows/{window_id}", 204)

@@ -62,7 +62,9 @@ def free_port() -> int:
 class Installation:
     """The service's files and processes, in a folder of the test's."""
 
-    def __init__(self, folder: pathlib.Path, database: str, transport_url: str, admin_project: str):
+    def __init__(
+        self, folder: pathlib.Path, database: str, transport_url: str, admin_project: str
+    ):
         self._folder = folder
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.port = free_port()
@@ -135,7 +137,12 @@ class Installation:
         log = (self._folder / f"{part}.log").open("ab")
         with log:
             self._running[part] = subprocess.Popen(
-                [str(_BIN / f"craton-maintenance-{part}"), "--config-file", str(self._config)],
+                [
+                    # ends with the tests, even if they are killed
+                    *("setpriv", "--pdeathsig", "TERM"),
+                    str(_BIN / f"craton-maintenance-{part}"),
+                    *("--config-file", str(self._config)),
+                ],
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
