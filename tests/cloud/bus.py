@@ -81,7 +81,11 @@ class Wire:
 
     def close(self) -> None:
         self._ended.set()
+        # wakes the thread that accepts
+        with contextlib.suppress(OSError):
+            self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
+        self._thread.join()
 
     def _accept(self) -> None:
         while not self._ended.is_set():
