@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from oslo_config import cfg
 from oslo_log import log
+from oslo_messaging import opts as messaging
 
 from craton_maintenance.conf import api, database, engine, events, inventory, nova, windows
 
@@ -23,8 +24,10 @@ def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
 def register(conf: cfg.ConfigOpts) -> None:
     """Make our options, and logging's, known to ``conf``."""
     log.register_options(conf)
-    for group, opts in list_opts():
+    for group, opts in [*messaging.list_opts(), *list_opts()]:
         conf.register_opts(opts, group=group)
+    # a broker that froze holds a sender for two heartbeats, in seconds
+    conf.set_default("heartbeat_timeout_threshold", 10, group="oslo_messaging_rabbit")
 
 
 def load(

@@ -125,3 +125,9 @@ def _alone(database: Database) -> Iterator[sa.Connection]:
             yield connection
         if database.dialect == "mysql":
             connection.exec_driver_sql("DO RELEASE_LOCK('craton-maintenance-migrate')")
+
+
+def has_craton(database: Database) -> bool:
+    """Whether this database is one that a Craton runs on."""
+    with database.read() as connection:
+        return sa.inspect(connection).has_table("alembic_version")

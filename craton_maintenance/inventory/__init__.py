@@ -1,1 +1,1 @@
-""""""
+"""The inventory: what Nova has, and what of it becomes Craton's."""

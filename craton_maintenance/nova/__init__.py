@@ -1,1 +1,1 @@
-""""""
+"""What we ask of Nova."""
