@@ -15,10 +15,12 @@ _TITLES = {
 class ApiError(Exception):
     """A refusal: an HTTP status and a message, in the shape of whoever refuses."""
 
-    def __init__(self, status: int, message: str) -> None:
+    def __init__(self, status: int, message: str, **more: str) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.more = more
+        """Further members of the error's JSON."""
 
 
 class ConnectionLost(Exception):
@@ -55,7 +57,7 @@ def body(service: str, error: ApiError, request_id: str) -> bytes:
     elif service == "placement":
         shape = {"errors": [{
             "status": status, "title": title, "detail": error.message,
-            "code": "placement.undefined_code", "request_id": request_id}]}
+            "code": "placement.undefined_code", "request_id": request_id, **error.more}]}
     else:
         name = _NOVA_NAMES.get(status, "computeFault")
         shape = {name: {"code": status, "message": error.message}}

@@ -45,3 +45,12 @@ def parse_time(text: str) -> float:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     return moment.timestamp()
+
+
+def is_uuid(text: str) -> bool:
+    """Whether this can be the id of something."""
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -43,7 +43,8 @@ def of_placement(headers: dict[str, str]) -> int:
     if match is None:
         raise ApiError(400, f"invalid version string: {wanted}")
     if int(match[1]) != 1 or int(match[2]) > PLACEMENT_MAX:
-        raise UnknownVersion(406, f"Unacceptable version header: {wanted}")
+        raise UnknownVersion(406, f"Unacceptable version header: {wanted}",
+                             min_version="1.0", max_version=f"1.{PLACEMENT_MAX}")
     return int(match[2])
 
 

@@ -195,6 +195,7 @@ class Migration:
     dest_host: str | None = None
     status: str = "accepted"
     source_node: str | None = None
+    """Of a live migration, null as long as dest is."""
     dest_node: str | None = None
     ends_at: float = math.inf
     """Running: when it will be through; infinity if it stalls."""

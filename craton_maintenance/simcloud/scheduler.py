@@ -5,6 +5,7 @@ from craton_maintenance.simcloud.cloud import Cloud
 from craton_maintenance.simcloud.model import UNFINISHED, Host, Resources, Server, ServerGroup
 
 NO_VALID_HOST = "No valid host was found. "
+NOT_ENOUGH = NO_VALID_HOST + "There are not enough hosts available."
 
 
 class NoValidHost(Exception):

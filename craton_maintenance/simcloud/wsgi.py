@@ -93,7 +93,8 @@ def _read(cloud: Cloud, environ: dict[str, Any]) -> Call:
                for name, value in environ.items() if name.startswith("HTTP_")}
     return Call(cloud, service, environ["REQUEST_METHOD"], path.rstrip("/") or "/",
                 environ.get("QUERY_STRING", ""),
-                environ["wsgi.input"].read(length) if length else b"", headers, base)
+                environ["wsgi.input"].read(length) if length else b"", headers, base,
+                minor=1 if service == "compute" else 0)
 
 
 def _minor(call: Call, highest: int) -> int:
@@ -167,7 +168,8 @@ def _send(call: Call, answer: Answer, start_response: Callable[..., Any]) -> lis
     headers = [("Content-Length", str(len(body))),
                ("X-OpenStack-Request-ID", call.request_id),
                *microversion.answer_headers(call.service, call.minor), *answer.headers]
-    if body:
+    # Nova names a type even where there is nothing.
+    if body or call.service == "compute":
         headers.append(("Content-Type", "application/json"))
     reason = _REASONS.get(answer.status, "Status")
     start_response(f"{answer.status} {reason}", headers)

@@ -8,6 +8,7 @@ from craton_maintenance.simcloud.moves.common import (
     check_host,
     check_state,
     claim,
+    host_of,
     idle,
     new_migration,
     server_of,
@@ -23,6 +24,7 @@ def start(cloud: Cloud, call: Call, server: Server, host: object = None,
           flavor: Flavor | None = None) -> None:
     """Accept a cold migration, or with a flavor a resize; 400, 409."""
     what = "migrate" if flavor is None else "resize"
+    host_of(server, what)
     check_state(call, server, what, ("active", "stopped"))
     named = check_host(cloud, host)
     if named is not None and named == server.host:
@@ -45,13 +47,13 @@ def _schedule(cloud: Cloud, migration: Migration, named: str | None) -> None:
         return
     try:
         if not cloud.is_up(cloud.hosts[migration.source]):
-            raise scheduler.NoValidHost(scheduler.NO_VALID_HOST)
+            raise scheduler.NoValidHost(scheduler.NOT_ENOUGH)
         dest = scheduler.pick(cloud, server, migration.new_flavor.resources, named,
                               exclude=migration.source)
-    except scheduler.NoValidHost as error:
+    except scheduler.NoValidHost:
         timing = cloud.settings.timing
         migration.timer = cloud.later(timing.refuse - timing.schedule, _refused, cloud,
-                                      migration, str(error))
+                                      migration, scheduler.NOT_ENOUGH)
         return
     claim(cloud, migration, server, dest)
     migration.dest_host = dest.ip

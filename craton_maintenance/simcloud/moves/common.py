@@ -18,10 +18,10 @@ def check_state(call: Call, server: Server, what: str, states: tuple[str, ...],
                        f"{server.task_state}")
 
 
-def host_of(server: Server) -> str:
+def host_of(server: Server, what: str = "migrate") -> str:
     """Where a server is; 409 for one that is nowhere, such as after a failed boot."""
     if server.host is None:
-        raise conflict(f"Instance {server.id} is not ready")
+        raise conflict(f"Instance {server.id} is in an invalid state for '{what}'")
     return server.host
 
 
@@ -43,8 +43,9 @@ def new_migration(cloud: Cloud, call: Call, server: Server, kind: str, action: A
         id=cloud.number("migration"), uuid=cloud.new_id("migration"), server_id=server.id,
         type=kind, source=source, user_id=call.user_id, project_id=call.project_id,
         old_flavor=server.flavor, new_flavor=flavor or server.flavor, created_at=now,
-        updated_at=now, source_node=cloud.hosts[source].hypervisor_hostname,
-        action=action)
+        updated_at=now, action=action)
+    if kind != "live-migration":
+        migration.source_node = cloud.hosts[source].hypervisor_hostname
     cloud.migrations[migration.id] = migration
     cloud.migrations_of.setdefault(server.id, []).append(migration)
     return migration
@@ -67,6 +68,7 @@ def claim(cloud: Cloud, migration: Migration, server: Server, dest: Host) -> Non
     cloud.allocate(migration.uuid, migration.source, migration.old_flavor.resources, owner)
     cloud.allocate(server.id, dest.name, migration.new_flavor.resources, owner)
     migration.dest = dest.name
+    migration.source_node = cloud.hosts[migration.source].hypervisor_hostname
     migration.dest_node = dest.hypervisor_hostname
     migration.updated_at = cloud.now()
 

@@ -2,7 +2,7 @@
 from craton_maintenance.simcloud import notifications, records, scheduler
 from craton_maintenance.simcloud.calls import Call
 from craton_maintenance.simcloud.cloud import Cloud
-from craton_maintenance.simcloud.errors import bad_request
+from craton_maintenance.simcloud.errors import bad_request, not_found
 from craton_maintenance.simcloud.model import Migration, Server
 from craton_maintenance.simcloud.moves.common import (
     check_host,
@@ -16,10 +16,13 @@ from craton_maintenance.simcloud.moves.common import (
 
 def start(cloud: Cloud, call: Call, server: Server, host: object) -> None:
     """Accept an evacuation; 400 while the host's service is up, 409."""
+    if host is not None and host not in cloud.hosts:
+        raise not_found(f"Compute host {host} not found.")
+    # Nova compares before it looks at the state: nowhere is nowhere, too.
+    if host == server.host:
+        raise bad_request("The target host can't be the same one.")
     check_state(call, server, "evacuate", ("active", "stopped", "error"))
     named = check_host(cloud, host)
-    if named is not None and named == server.host:
-        raise bad_request("The target host can't be the same one.")
     if server.host is None or cloud.is_up(cloud.hosts[server.host]):
         raise bad_request(f"Compute service of {server.host} is still in use.")
     action = records.begin(cloud, call, server, "evacuate", "rebuild_server")

@@ -25,7 +25,7 @@ _WISH = "live_migration"
 def start(cloud: Cloud, call: Call, server: Server, host: object, force: bool) -> None:
     """Accept a live migration; 400, 409. All other refusals come later, in its record."""
     check_state(call, server, "os-migrateLive", ("active", "paused"))
-    host_of(server)
+    host_of(server, "os-migrateLive")
     named = check_host(cloud, host)
     # Before 2.30 a named host was used without asking the scheduler.
     forced = named is not None and (force or call.minor < 30)
@@ -52,12 +52,12 @@ def _destination(cloud: Cloud, server: Server, named: str | None, forced: bool) 
     """Where the server is to go; NoValidHost."""
     source = host_of(server)
     if not cloud.is_up(cloud.hosts[source]) or records.wish(server, _WISH) == "precheck":
-        raise scheduler.NoValidHost(scheduler.NO_VALID_HOST)
+        raise scheduler.NoValidHost(scheduler.NOT_ENOUGH)
     if forced and named is not None:
         host = cloud.hosts[named]
         if named == source or not cloud.is_up(host) or not scheduler.fits(
                 host, server.flavor.resources):
-            raise scheduler.NoValidHost(scheduler.NO_VALID_HOST)
+            raise scheduler.NoValidHost(scheduler.NOT_ENOUGH)
         return host
     return scheduler.pick(cloud, server, server.flavor.resources, named, exclude=source)
 
@@ -68,10 +68,10 @@ def _schedule(cloud: Cloud, migration: Migration, named: str | None, forced: boo
         return
     try:
         dest = _destination(cloud, server, named, forced)
-    except scheduler.NoValidHost as error:
+    except scheduler.NoValidHost:
         timing = cloud.settings.timing
         migration.timer = cloud.later(timing.refuse - timing.schedule, _refused, cloud,
-                                      migration, str(error))
+                                      migration, scheduler.NOT_ENOUGH)
         return
     claim(cloud, migration, server, dest)
     set_status(cloud, migration, "queued")

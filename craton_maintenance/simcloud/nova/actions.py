@@ -8,11 +8,10 @@ from craton_maintenance.simcloud.cloud import Cloud
 from craton_maintenance.simcloud.errors import bad_request
 from craton_maintenance.simcloud.model import Server
 from craton_maintenance.simcloud.moves import cold, evacuation, live
+from craton_maintenance.simcloud.nova import validate
 from craton_maintenance.simcloud.nova.server_view import find
 
 _RULE = "os_compute_api:"
-_TRUE = (True, "True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes")
-_FALSE = (False, "False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no")
 
 
 def perform(cloud: Cloud, call: Call, server: str) -> Answer:
@@ -33,40 +32,16 @@ def perform(cloud: Cloud, call: Call, server: str) -> Answer:
     return action(cloud, call, find(cloud, call, server), arguments)
 
 
-def _properties(name: str, given: Any, allowed: set[str], needed: set[str]) -> dict[str, Any]:
-    """The arguments of an action, all known and none missing; 400."""
-    given = {} if given is None else given
-    where = f"Invalid input for field/attribute {name}. Value: {given}."
-    if not isinstance(given, dict):
-        raise bad_request(f"{where} {given!r} is not of type 'object'")
-    for extra in sorted(set(given) - allowed):
-        raise bad_request(f"{where} Additional properties are not allowed ('{extra}' was "
-                          "unexpected)")
-    for missing in sorted(needed - set(given)):
-        raise bad_request(f"{where} '{missing}' is a required property")
-    return given
-
-
-def _flag(name: str, value: Any, also: tuple[Any, ...] = ()) -> bool:
-    if value in also or value in _TRUE:
-        return value in _TRUE
-    if value in _FALSE:
-        return False
-    choices = [*also, *_TRUE, *_FALSE]
-    raise bad_request(f"Invalid input for field/attribute {name}. Value: {value}. {value!r} is "
-                      f"not one of {choices}")
-
-
 def _migrate_live(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:
     allowed, needed = {"host", "block_migration"}, {"host", "block_migration"}
     if call.minor < 25:
         allowed, needed = allowed | {"disk_over_commit"}, needed | {"disk_over_commit"}
     if 30 <= call.minor < 68:
         allowed = allowed | {"force"}
-    arguments = _properties("os-migrateLive", given, allowed, needed)
-    _flag("block_migration", arguments["block_migration"],
+    arguments = validate.properties("os-migrateLive", given, allowed, needed)
+    validate.flag("block_migration", arguments["block_migration"],
           also=("auto",) if call.minor >= 25 else ())
-    force = _flag("force", arguments.get("force", False))
+    force = validate.flag("force", arguments.get("force", False))
     live.start(cloud, call, server, arguments["host"], force)
     return Answer(202)
 
@@ -74,16 +49,16 @@ def _migrate_live(cloud: Cloud, call: Call, server: Server, given: Any) -> Answe
 def _migrate(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:
     host = None
     if call.minor >= 56 and given is not None:
-        host = _properties("migrate", given, {"host"}, set()).get("host")
+        host = validate.properties("migrate", given, {"host"}, set()).get("host")
     cold.start(cloud, call, server, host)
     return Answer(202)
 
 
 def _resize(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:
-    arguments = _properties("resize", given, {"flavorRef", "OS-DCF:diskConfig"}, {"flavorRef"})
+    arguments = validate.properties("resize", given, {"flavorRef", "OS-DCF:diskConfig"}, {"flavorRef"})
     flavor = cloud.flavors.get(str(arguments["flavorRef"]).rsplit("/", 1)[-1])
     if flavor is None:
-        raise bad_request("Unable to locate requested flavor.")
+        raise bad_request(f"Flavor {arguments['flavorRef']} could not be found.")
     cold.start(cloud, call, server, None, flavor)
     return Answer(202)
 
@@ -104,7 +79,7 @@ def _evacuate(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:
         allowed.add("onSharedStorage")
     if 29 <= call.minor < 68:
         allowed.add("force")
-    arguments = _properties("evacuate", given, allowed, set())
+    arguments = validate.properties("evacuate", given, allowed, set())
     evacuation.start(cloud, call, server, arguments.get("host"))
     return Answer(200, {"adminPass": server.id[:12]} if call.minor < 14 else None)
 
@@ -125,7 +100,7 @@ def _unshelve(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:
         allowed.add("availability_zone")
     if call.minor >= 91:
         allowed.add("host")
-    arguments = _properties("unshelve", given, allowed, set())
+    arguments = validate.properties("unshelve", given, allowed, set())
     host = arguments.get("host")
     if host is not None:
         call.require_admin(_RULE + "os-shelve:unshelve_to_host")
@@ -143,7 +118,7 @@ def _unshelve(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:
 def _lock(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:
     reason = None
     if call.minor >= 73:
-        reason = _properties("lock", given, {"locked_reason"}, set()).get("locked_reason")
+        reason = validate.properties("lock", given, {"locked_reason"}, set()).get("locked_reason")
     lifecycle.lock(cloud, call, server, reason)
     return Answer(202)
 
@@ -154,7 +129,7 @@ def _unlock(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:
 
 
 def _reset_state(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:
-    state = _properties("os-resetState", given, {"state"}, {"state"})["state"]
+    state = validate.properties("os-resetState", given, {"state"}, {"state"})["state"]
     if state not in ("active", "error"):
         raise bad_request(f"Invalid input for field/attribute state. Value: {state}. {state!r} "
                           "is not one of ['active', 'error']")

@@ -4,7 +4,7 @@ from typing import Any
 from craton_maintenance.simcloud import ids
 from craton_maintenance.simcloud.calls import Call
 from craton_maintenance.simcloud.cloud import Cloud
-from craton_maintenance.simcloud.errors import not_found
+from craton_maintenance.simcloud.errors import bad_request, not_found
 from craton_maintenance.simcloud.model import Aggregate, Host
 
 
@@ -26,7 +26,9 @@ def list_aggregates(cloud: Cloud, call: Call) -> dict[str, Any]:
 
 def show(cloud: Cloud, call: Call, aggregate: str) -> dict[str, Any]:
     call.require_admin("os_compute_api:os-aggregates:show")
-    found = cloud.aggregates.get(int(aggregate)) if aggregate.isdigit() else None
+    if not aggregate.isdigit():
+        raise bad_request("Invalid input received: id must be an integer")
+    found = cloud.aggregates.get(int(aggregate))
     if found is None:
         raise not_found(f"Aggregate {aggregate} could not be found.")
     return {"aggregate": _view(found, call.minor)}

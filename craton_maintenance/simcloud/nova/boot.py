@@ -17,8 +17,8 @@ def create(cloud: Cloud, call: Call) -> Answer:
     if not isinstance(wanted, dict) or not wanted.get("name"):
         raise bad_request("Invalid input for field/attribute name.")
     if call.minor >= 37 and "networks" not in wanted:
-        raise bad_request("Invalid input for field/attribute server. 'networks' is a required "
-                          "property")
+        raise bad_request(f"Invalid input for field/attribute server. Value: {wanted}. "
+                          "'networks' is a required property")
     flavor = cloud.flavors.get(str(wanted.get("flavorRef", "")).rsplit("/", 1)[-1])
     if flavor is None:
         raise bad_request(f"Flavor {wanted.get('flavorRef')} could not be found.")
@@ -51,15 +51,13 @@ def _where(cloud: Cloud, call: Call,
     zone, _, forced = str(wanted.get("availability_zone") or "").partition(":")
     forced = forced.partition(":")[0]
     if forced:
-        call_rule = _RULE + "forced_host"
-        if not call.is_admin:
-            raise forbidden(call_rule)
+        call.require_admin(_RULE + "forced_host")
     if zone and zone not in {host.zone for host in cloud.hosts.values()}:
         raise bad_request("The requested availability zone is not available")
     named = wanted.get("host") if call.minor >= 74 else None
     if named is not None:
         if not call.is_admin:
-            raise forbidden(_RULE + "requested_destination")
+            raise forbidden("compute:servers:create:requested_destination")
         if forced:
             raise bad_request("Destination host and forced host cannot both be given.")
     named = named or forced or None
@@ -75,7 +73,7 @@ def _group(cloud: Cloud, call: Call) -> str | None:
         return None
     found = cloud.groups.get(group)
     if found is None or not (call.is_admin or found.project_id == call.project_id):
-        raise bad_request(f"The requested instance group {group} could not be found.")
+        raise bad_request(f"Instance group {group} could not be found.")
     return found.id
 
 

@@ -2,6 +2,7 @@
 import json
 from typing import Any
 
+from craton_maintenance.simcloud import ids
 from craton_maintenance.simcloud.calls import Call
 from craton_maintenance.simcloud.cloud import Cloud
 from craton_maintenance.simcloud.errors import bad_request, not_found
@@ -50,7 +51,8 @@ def _uptime(cloud: Cloud, host: Host) -> str | None:
     if not cloud.is_up(host):
         return None
     days = int((cloud.now() - host.started_at) // 86_400)
-    return f" 00:00:00 up {days} days,  0:00,  1 user,  load average: 0, 0, 0"
+    many = "day" if days == 1 else "days"
+    return f" 00:00:00 up {days} {many},  0:00,  1 user,  load average: 0, 0, 0"
 
 
 def _visible(cloud: Cloud) -> list[Host]:
@@ -94,6 +96,8 @@ def detail(cloud: Cloud, call: Call) -> dict[str, Any]:
 
 def show(cloud: Cloud, call: Call, hypervisor: str) -> dict[str, Any]:
     call.require_admin(_RULE + "show")
+    if call.minor >= 53 and not ids.is_uuid(hypervisor):
+        raise bad_request(f"Invalid uuid {hypervisor}")
     for host in _visible(cloud):
         ident = host.hypervisor_uuid if call.minor >= 53 else str(host.hypervisor_id)
         if ident == hypervisor:

@@ -38,7 +38,7 @@ def _event(call: Call, event: Event) -> dict[str, Any]:
         if call.is_admin:
             view["host"] = event.host
         view["hostId"] = ids.host_id(call.project_id, event.host) if event.host else ""
-    if call.minor >= 84:
+    if call.minor >= 84 and call.is_admin:
         view["details"] = event.details
     return view
 
@@ -56,4 +56,4 @@ def show(cloud: Cloud, call: Call, server: str, request: str) -> dict[str, Any]:
             if call.is_admin or call.minor >= 51:
                 view["events"] = [_event(call, event) for event in reversed(action.events)]
             return {"instanceAction": view}
-    raise not_found(f"Action for request_id {request} on instance {server} not found")
+    raise not_found(f"Action {request} not found")

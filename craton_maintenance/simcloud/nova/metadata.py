@@ -36,7 +36,8 @@ def _checked(items: Any) -> dict[str, str]:
         raise bad_request("Malformed request body. metadata must be object")
     for key, value in items.items():
         if not (isinstance(value, str) and 1 <= len(key) <= 255 and len(value) <= 255):
-            raise bad_request(f"Invalid input for field/attribute {key}. Value: {value}.")
+            raise bad_request(f"Invalid input for field/attribute {key}. Value: {value}. "
+                              f"{value!r} is not of type 'string' or of another length")
     return items
 
 

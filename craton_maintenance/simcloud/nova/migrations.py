@@ -10,6 +10,8 @@ from craton_maintenance.simcloud.moves import live
 from craton_maintenance.simcloud.nova import paging, server_filters, server_view
 
 _RULE = "os_compute_api:"
+_FILTERS = {"hidden", "host", "instance_uuid", "source_compute", "status", "migration_type",
+            "limit", "marker", "changes-since", "changes-before", "user_id", "project_id"}
 
 
 def _common(migration: Migration) -> dict[str, Any]:
@@ -53,6 +55,9 @@ def _progress(call: Call, migration: Migration) -> dict[str, Any]:
 def list_all(cloud: Cloud, call: Call) -> dict[str, Any]:
     """The history, newest first."""
     call.require_admin(_RULE + "os-migrations:index")
+    if call.minor >= 59 and (unknown := sorted(set(call.query) - _FILTERS)):
+        raise bad_request(f"Additional properties are not allowed ('{unknown[0]}' was "
+                          "unexpected)")
     ident = call.one("instance_uuid")
     found = (list(cloud.migrations.values()) if ident is None
              else list(cloud.migrations_of.get(ident, ())))
@@ -109,16 +114,18 @@ def _since(call: Call, minor: int) -> None:
         raise ApiError(404, "The resource could not be found.")
 
 
-def _find(cloud: Cloud, server: Server, ident: str) -> Migration:
+def _find(cloud: Cloud, server: Server, ident: str, message: str = "") -> Migration:
     migration = cloud.migrations.get(int(ident)) if ident.isdigit() else None
     if migration is None or migration.server_id != server.id:
-        raise not_found(f"Migration {ident} could not be found for instance {server.id}.")
+        raise not_found(message or f"Migration {ident} could not be found for instance "
+                        f"{server.id}.")
     return migration
 
 
 def show_of_server(cloud: Cloud, call: Call, server: str, migration: str) -> dict[str, Any]:
     _since(call, 23)
-    found = _find(cloud, _visible(cloud, call, server, "show"), migration)
+    found = _find(cloud, _visible(cloud, call, server, "show"), migration, (
+        f"In-progress live migration {migration} is not found for server {server}."))
     if found.type != "live-migration":
         raise not_found(f"Migration {migration} for server {server} is not live-migration.")
     if found.status not in IN_PROGRESS_LIVE:

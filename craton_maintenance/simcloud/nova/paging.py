@@ -55,4 +55,5 @@ def flag(call: Call, name: str, default: bool = False) -> bool:
         return True
     if value.lower() in ("0", "f", "false", "off", "n", "no"):
         return False
-    raise bad_request(f"Invalid input for query parameters {name}. Value: {value}.")
+    raise bad_request(f"Unrecognized value '{value}', acceptable values are: '0', '1', 'f', "
+                      "'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'")

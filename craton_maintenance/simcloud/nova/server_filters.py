@@ -9,7 +9,7 @@ from craton_maintenance.simcloud.cloud import Cloud
 from craton_maintenance.simcloud.errors import ApiError, bad_request, forbidden
 from craton_maintenance.simcloud.model import Server
 from craton_maintenance.simcloud.nova import paging
-from craton_maintenance.simcloud.nova.server_view import in_down_cell, status_of
+from craton_maintenance.simcloud.nova.server_view import STATUSES, in_down_cell, status_of
 
 Test = Callable[[Server], bool]
 
@@ -23,6 +23,18 @@ _SORT_KEYS: dict[str, Callable[[Server], Any]] = {
     "hostname": lambda s: s.hostname,
     "availability_zone": lambda s: s.pinned_zone or "", "locked": lambda s: s.locked}
 
+_ADMIN_SORT_KEYS = ("host", "node")
+
+_KNOWN = frozenset("""
+    user_id project_id tenant_id launch_index image_ref image kernel_id ramdisk_id hostname
+    key_name locked_by host node instance_type_id flavor config_drive launched_at
+    terminated_at reservation_id root_device_name vm_state task_state progress power_state
+    access_ip_v4 access_ip_v6 ip ip6 uuid name display_name display_description description
+    created_at updated_at deleted deleted_at disk_config auto_disk_config availability_zone
+    cleaned block_device_mapping services metadata system_metadata info_cache all_tenants
+    changes-since status limit marker sort_key sort_dir soft_deleted tags tags-any not-tags
+    not-tags-any changes-before locked""".split())  # noqa: SIM905  names read better so
+
 # What narrows a list so that servers in a cell that is down are left out of it.
 _NEUTRAL = {"all_tenants", "project_id", "tenant_id", "limit", "marker", "sort_key",
             "sort_dir", "changes-since"}
@@ -30,6 +42,7 @@ _NEUTRAL = {"all_tenants", "project_id", "tenant_id", "limit", "marker", "sort_k
 
 def select(cloud: Cloud, call: Call, action: str) -> list[Server]:
     """All servers that the query asks for, in its order; 400, 403."""
+    _refuse_unknown(call)
     everyone = paging.flag(call, "all_tenants")
     if everyone and not call.is_admin:
         raise forbidden(f"os_compute_api:servers:{action}:get_all_tenants")
@@ -40,6 +53,14 @@ def select(cloud: Cloud, call: Call, action: str) -> list[Server]:
         hidden = call.minor < 69 or bool(set(call.query) - _NEUTRAL)
         servers = [s for s in servers if not (hidden and in_down_cell(cloud, s))]
     return _sorted(call, servers)
+
+
+def _refuse_unknown(call: Call) -> None:
+    """From 2.75 on parameters that Nova does not know are an error."""
+    if call.minor >= 75:
+        for name in call.query:
+            if name not in _KNOWN and not name.startswith("_"):
+                raise bad_request(f"'{name}' does not match any of the regexes: '^_'")
 
 
 def _candidates(cloud: Cloud, call: Call, everyone: bool) -> Iterable[Server]:
@@ -73,6 +94,8 @@ def _tests(cloud: Cloud, call: Call) -> list[Test]:
         wanted = {status.upper() for status in statuses}
         if "DELETED" in wanted and not call.is_admin:
             raise ApiError(403, "Only administrators may list deleted instances")
+        if not wanted & STATUSES and call.minor >= 38:
+            raise bad_request("Invalid status value")
         if "DELETED" not in wanted:
             tests.append(lambda s: status_of(s) in wanted)
     if (name := call.one("name")) is not None:
@@ -99,7 +122,8 @@ def _pattern(text: str) -> Test:
     try:
         pattern = re.compile(text)
     except re.error as error:
-        raise bad_request(f"Invalid input for query parameters name. Value: {text}.") from error
+        raise bad_request(f"Invalid input for query parameters name. Value: {text}. "
+                          f"'{text}' is not a 'regex'") from error
     return lambda server: pattern.search(server.name) is not None
 
 
@@ -153,7 +177,10 @@ def _sorted(call: Call, servers: list[Server]) -> list[Server]:
         key = _SORT_KEYS.get(keys[index])
         if key is None:
             raise bad_request(f"Invalid input for query parameters sort_key. Value: "
-                              f"{keys[index]}.")
+                              f"{keys[index]}. '{keys[index]}' is not one of "
+                              f"{sorted(_SORT_KEYS)}")
+        if keys[index] in _ADMIN_SORT_KEYS and not call.is_admin:
+            raise ApiError(403, f"Only administrators can sort servers by {keys[index]}")
         direction = directions[index] if index < len(directions) else "desc"
         servers.sort(key=key, reverse=direction == "desc")
     return servers

@@ -24,6 +24,10 @@ _BY_STATE = {
     "deleted": "DELETED", "soft-delete": "SOFT_DELETED"}
 
 
+STATUSES = frozenset(_BY_TASK.values()) | frozenset(_BY_STATE.values())
+_WITH_PROGRESS = ("ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGRATING")
+
+
 def status_of(server: Server) -> str:
     """The status, which Nova derives from the states of machine and task."""
     if server.task_state is not None:
@@ -73,9 +77,9 @@ def _flavor(call: Call, flavor: Flavor) -> dict[str, Any]:
 def full(cloud: Cloud, call: Call, server: Server, show: bool = False) -> dict[str, Any]:
     """What GET /servers/detail lists, and with show what GET /servers/{id} answers."""
     minor, admin = call.minor, call.is_admin
-    host = server.host
+    host, status = server.host, status_of(server)
     view: dict[str, Any] = {
-        "id": server.id, "name": server.name, "status": status_of(server),
+        "id": server.id, "name": server.name, "status": status,
         "tenant_id": server.project_id, "user_id": server.user_id,
         "metadata": dict(server.metadata),
         "hostId": ids.host_id(server.project_id, host) if host is not None else "",
@@ -83,21 +87,29 @@ def full(cloud: Cloud, call: Call, server: Server, show: bool = False) -> dict[s
         "created": ids.zulu(server.created_at), "updated": ids.zulu(server.updated_at),
         "addresses": {}, "accessIPv4": "", "accessIPv6": "",
         "links": call.links("servers", server.id), "OS-DCF:diskConfig": "MANUAL",
-        "OS-EXT-AZ:availability_zone": cloud.zone_of(host) or server.pinned_zone or "",
+        "OS-EXT-AZ:availability_zone": _zone(cloud, server),
         "config_drive": "", "key_name": None,
         "OS-SRV-USG:launched_at": ids.micros(server.launched_at),
         "OS-SRV-USG:terminated_at": ids.micros(server.deleted_at),
         "OS-EXT-STS:task_state": server.task_state, "OS-EXT-STS:vm_state": server.vm_state,
         "OS-EXT-STS:power_state": server.power_state,
         "os-extended-volumes:volumes_attached": []}
-    if server.vm_state != "error" and server.deleted_at is None:
+    if status in _WITH_PROGRESS:
         view["progress"] = 0
-    if server.fault is not None and server.vm_state in ("error", "deleted"):
+    # Lists leave out the fault of a server that never came to a host.
+    if server.fault is not None and status in ("ERROR", "DELETED") and (show or host):
         view["fault"] = dict(server.fault)
     if admin:
         _for_admins(cloud, view, server, minor)
     _by_version(call, view, server, show)
     return view
+
+
+def _zone(cloud: Cloud, server: Server) -> str:
+    """The host's zone; before there is a host, the one asked for."""
+    if server.host is None and server.vm_state == "shelved_offloaded":
+        return ""
+    return cloud.zone_of(server.host) or server.pinned_zone or ""
 
 
 def _for_admins(cloud: Cloud, view: dict[str, Any], server: Server, minor: int) -> None:

@@ -6,6 +6,7 @@ from craton_maintenance.simcloud.calls import Answer, Call
 from craton_maintenance.simcloud.cloud import Cloud
 from craton_maintenance.simcloud.errors import bad_request, not_found
 from craton_maintenance.simcloud.model import Host
+from craton_maintenance.simcloud.nova import validate
 
 _RULE = "os_compute_api:os-services:"
 _CONTROL = ("nova-conductor", "nova-scheduler")
@@ -60,26 +61,36 @@ def update(cloud: Cloud, call: Call, service: str) -> Answer:
     body = call.body if isinstance(call.body, dict) else {}
     if call.minor < 53:
         return _old_update(cloud, call, service, body)
+    if not ids.is_uuid(service):
+        raise bad_request(f"Invalid uuid {service}")
+    status, reason, forced = _checked(body)
     host = next((h for h in cloud.hosts.values() if h.service_uuid == service), None)
     if host is None or host.cell in cloud.cells_down:
         raise not_found(f"Service {service} could not be found.")
-    unknown = set(body) - {"status", "disabled_reason", "forced_down"}
-    if unknown or not body:
-        raise bad_request("Invalid input for field/attribute os-services. Value: "
-                          f"{body}. Additional properties or too few of them.")
-    status, reason = body.get("status"), body.get("disabled_reason")
-    if status not in (None, "enabled", "disabled"):
-        raise bad_request(f"Invalid input for field/attribute status. Value: {status}.")
-    if reason is not None:
-        _check_reason(reason)
-        if status != "disabled":
-            raise bad_request("Specifying disabled_reason requires that status is specified "
-                              "as disabled.")
-    if "forced_down" in body:
-        force_down(cloud, host, body["forced_down"] is True)
+    if forced is not None:
+        force_down(cloud, host, forced)
     if status is not None:
         set_status(cloud, host, status == "disabled", reason)
     return Answer(200, {"service": _view(cloud, host, call.minor)})
+
+
+def _checked(body: dict[str, Any]) -> tuple[str | None, str | None, bool | None]:
+    """What a request from 2.53 on asks for: status, reason, forced down; 400."""
+    for extra in sorted(set(body) - {"status", "disabled_reason", "forced_down"}):
+        raise bad_request(f"Additional properties are not allowed ('{extra}' was unexpected)")
+    status, reason = body.get("status"), body.get("disabled_reason")
+    if status not in (None, "enabled", "disabled"):
+        raise bad_request(f"Invalid input for field/attribute status. Value: {status}. "
+                          f"{status!r} is not one of ['enabled', 'disabled']")
+    if "disabled_reason" in body:
+        _check_reason(reason)
+    if "status" not in body and "forced_down" not in body:
+        raise bad_request("No updates were requested. Fields 'status' or 'forced_down' should "
+                          "be specified.")
+    if reason is not None and status != "disabled":
+        raise bad_request("Specifying 'disabled_reason' requires that 'status' is 'disabled'.")
+    forced = body.get("forced_down")
+    return status, reason, None if forced is None else validate.flag("forced_down", forced)
 
 
 def _old_update(cloud: Cloud, call: Call, what: str, body: dict[str, Any]) -> Answer:
@@ -88,7 +99,7 @@ def _old_update(cloud: Cloud, call: Call, what: str, body: dict[str, Any]) -> An
     name, binary = body.get("host"), body.get("binary")
     host = cloud.hosts.get(name) if binary == "nova-compute" and name else None
     if host is None:
-        raise not_found(f"Could not find binary {binary} on host {name}.")
+        raise not_found(f"Host '{name}' is not mapped to any cell")
     if what == "force-down":
         force_down(cloud, host, str(body.get("forced_down")).lower() == "true")
         return Answer(200, {"service": {"host": name, "binary": binary,
@@ -106,8 +117,9 @@ def _old_update(cloud: Cloud, call: Call, what: str, body: dict[str, Any]) -> An
 
 def _check_reason(reason: Any) -> None:
     if not isinstance(reason, str) or not 1 <= len(reason.strip()) <= 255:
+        what = "too long" if isinstance(reason, str) and reason.strip() else "too short"
         raise bad_request("Invalid input for field/attribute disabled_reason. Value: "
-                          f"{reason}. It is a string of 1 to 255 characters.")
+                          f"{reason}. {reason!r} is {what}")
 
 
 def set_status(cloud: Cloud, host: Host, disabled: bool, reason: str | None) -> None:
