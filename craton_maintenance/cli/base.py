@@ -5,10 +5,19 @@ from typing import Any, NoReturn, cast
 
 from cliff import _argparse, command, lister, show
 
-from craton_maintenance.cli.client import Client
+from craton_maintenance.cli.client import ApiError, Client
 
 #: Exit status of a command that was typed wrong, as argparse has it.
 USAGE = 2
+
+
+#: What to do about an error, by its code, where the service's words are about its API.
+_HINTS = {
+    "AMBIGUOUS_NAME": "on the command line: REGION/NAME",
+    "WINDOW_OVERLAP": "on the command line: --allow-overlap",
+    "WINDOW_NOT_OPEN": "on the command line: window cancel ID, or window start ID",
+    "STALE_REVISION": "or insist with --force",
+}
 
 
 class UsageError(Exception):
@@ -75,6 +84,9 @@ class Maintenance(command.Command):
     def run(self, parsed_args: argparse.Namespace) -> int:
         try:
             return super().run(parsed_args)
+        except ApiError as problem:
+            problem.hint = problem.hint or _HINTS.get(problem.code, "")
+            raise
         except UsageError as problem:
             self.app.stderr.write(f"{problem}\nTry '{self.app.NAME} {self.cmd_name} --help'.\n")
             return USAGE

@@ -58,10 +58,13 @@ class ApiError(ClientError):
     """To be found in the service's log."""
     retry_after: float | None = None
     """Seconds after which to ask again, where the service says so."""
+    hint: str = ""
+    """What to do about it, in the words of whoever asked."""
 
     def __str__(self) -> str:
         named = [f"{field}: {what}" if field else what for field, what in self.fields]
         text = "; ".join(named) or self.message
+        text = f"{text.rstrip('.')} ({self.hint})" if self.hint else text
         return f"{text} ({self.request_id})" if self.status >= 500 and self.request_id else text
 
 
@@ -82,14 +85,20 @@ class Client:
         given, where the service is
     :param url: address ending in ``/v1``; None: what the adapter finds in
         Keystone's catalogue
+    :param otherwise: address to take if the catalogue has none
     :param asked_as: who we said we are, for the text of a 401
     """
 
     def __init__(
-        self, adapter: adapter.Adapter, url: str | None = None, asked_as: str = ""
+        self,
+        adapter: adapter.Adapter,
+        url: str | None = None,
+        otherwise: str | None = None,
+        asked_as: str = "",
     ) -> None:
         self._adapter = adapter
         self._url = url
+        self._otherwise = otherwise
         self._asked_as = asked_as
         self._logged_in = False
 
@@ -346,7 +355,12 @@ class Client:
         if not self._logged_in:
             try:
                 self._adapter.session.get_auth_headers(self._adapter.auth)
-                self._url = self._url or self._adapter.get_endpoint()
+                self._url = self._url or self._adapter.get_endpoint() or self._otherwise
+            except ksa.ConnectionError as problem:
+                where = getattr(self._adapter.session.auth, "auth_url", "its address")
+                raise Unreachable(
+                    f"cannot reach Keystone at {where} ({_why(problem)})"
+                ) from problem
             except ksa.ClientException as problem:
                 raise ClientError(f"cannot log in at Keystone: {_one_line(problem)}") from problem
             self._logged_in = True
@@ -361,8 +375,6 @@ class Client:
         except (ValueError, TypeError, KeyError):
             return self._foreign(answer)
         fields = tuple((str(x["field"]), str(x["message"])) for x in body.get("errors", ()))
-        if answer.status_code == 401:
-            message = f"{message} ({self._asked_as})"
         return ApiError(
             status=answer.status_code,
             message=message,
@@ -370,6 +382,7 @@ class Client:
             fields=fields,
             request_id=str(body.get("request_id", "")),
             retry_after=_retry_after(answer),
+            hint=self._asked_as if answer.status_code == 401 else "",
         )
 
     def _foreign(self, answer: requests.Response) -> ApiError:

@@ -1,5 +1,6 @@
 """Values as people read them; machine formats (json, yaml, csv, value) get them as they are."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -27,15 +28,22 @@ def _cut(lines: list[str]) -> str:
 
 def qualified(item: Mapping[str, Any]) -> str:
     """A name as it can be typed again: ``REGION/NAME``, or ``NAME`` in any region."""
-    region = item.get("region")
-    return f"{region}/{item['name']}" if region else str(item["name"])
+    region, name = item.get("region", ""), str(item["name"])
+    return f"{region}/{name}" if region or "/" in name else name
+
+
+class Time(columns.FormattableColumn[str | None]):
+    """A time, to the second."""
+
+    def human_readable(self) -> str:
+        return re.sub(r"\.\d+Z$", "Z", self._value) if self._value else ""
 
 
 class End(columns.FormattableColumn[str | None]):
     """When a window ends."""
 
     def human_readable(self) -> str:
-        return self._value or "open-ended"
+        return Time(self._value).human_readable() or "open-ended"
 
 
 class Text(columns.FormattableColumn[Any]):
@@ -99,7 +107,7 @@ class Windows(columns.FormattableColumn[list[Any]]):
     def human_readable(self) -> str:
         return _cut(
             [
-                f"{x['id']} {x['start']} to {x['end'] or 'open end'} {x['impact']}"
+                f"{x['id']} {Time(x['start'])} to {End(x['end'])} {x['impact']}"
                 + (" RETIRE" if x["retire"] else "")
                 + (f": {x['announcement']}" if x["announcement"] else "")
                 for x in self._value

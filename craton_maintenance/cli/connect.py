@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from keystoneauth1 import adapter, plugin, session
 
-from craton_maintenance.cli.client import Client
+from craton_maintenance.cli.client import Client, ClientError
 
 if TYPE_CHECKING:
     from openstack.config.cloud_region import CloudRegion
@@ -160,8 +160,8 @@ def without_keystone(settings: Settings, verify: bool | str = True) -> Client:
         asked_as = f"asked as Craton's user {settings.username!r}"
     else:
         auth, asked_as = NoAuth(), _ANONYMOUS
-    url = _v1(settings.url or settings.craton_url or DEFAULT_URL)
-    return _client(session.Session(auth=auth, verify=verify), url, asked_as)
+    url = settings.url or settings.craton_url or DEFAULT_URL
+    return _client(session.Session(auth=auth, verify=verify), url, None, asked_as)
 
 
 def with_keystone(
@@ -171,16 +171,23 @@ def with_keystone(
     interface: str | list[str] | None = None,
 ) -> Client:
     """A client on a session that logs in at Keystone."""
-    where: dict[str, Any] = {"region_name": region_name, "interface": interface}
-    url = settings.url
-    if url is None and settings.craton_url:
-        # behind Craton's proxy, unless the catalogue knows better
-        listed = session.get_endpoint(service_type=SERVICE_TYPE, **where)
-        url = listed or settings.craton_url
-    return _client(session, url, "asked with a token of Keystone's", **where)
+    return _client(
+        session,
+        settings.url,
+        settings.craton_url,
+        "asked with a token of Keystone's",
+        region_name=region_name,
+        interface=interface,
+    )
 
 
-def _client(session: session.Session, url: str | None, asked_as: str, **where: Any) -> Client:
+def _client(
+    session: session.Session,
+    url: str | None,
+    otherwise: str | None,
+    asked_as: str,
+    **where: Any,
+) -> Client:
     asker = adapter.Adapter(
         session,
         service_type=SERVICE_TYPE,
@@ -188,16 +195,22 @@ def _client(session: session.Session, url: str | None, asked_as: str, **where: A
         client_version=importlib.metadata.version("craton-maintenance"),
         **where,
     )
-    return Client(asker, _v1(url) if url else None, asked_as)
+    return Client(asker, _v1(url), _v1(otherwise), asked_as)
 
 
 def _by_keystone(settings: Settings, options: argparse.Namespace) -> Client:
-    region = _cloud(options)
+    try:
+        region = _cloud(options)
+        asker = region.get_session()
+    except Exception as problem:
+        # openstacksdk and the plugins of keystoneauth each have errors of their own
+        words = " ".join(str(problem).split())
+        raise ClientError(f"credentials for Keystone: {words}") from problem
     override = region.get_endpoint(SERVICE_TYPE)
     if override and not settings.url:
         settings = dataclasses.replace(settings, url=override)
     return with_keystone(
-        region.get_session(),
+        asker,
         settings,
         region_name=region.get_region_name(SERVICE_TYPE),
         interface=region.get_interface(SERVICE_TYPE),
@@ -212,12 +225,19 @@ def _cloud(options: argparse.Namespace) -> "CloudRegion":
     given = {name: getattr(options, name, None) for name in names} | {
         "insecure": getattr(options, "insecure", None) or None
     }
-    return OpenStackConfig().get_one(
-        cloud=given.pop("os_cloud"), argparse=argparse.Namespace(**given)
-    )
+    # said here: without any clouds.yaml, a wrong OS_CLOUD would be passed over
+    cloud = given.pop("os_cloud") or os.environ.get("OS_CLOUD")
+    return OpenStackConfig().get_one(cloud=cloud, argparse=argparse.Namespace(**given))
 
 
-def _v1(url: str) -> str:
-    """The address with the version that people leave out, as Craton's clients do."""
+def _v1(url: str | None) -> str | None:
+    """The address with the version that people leave out, as Craton's clients do.
+
+    :raises ClientError: not an address
+    """
+    if not url:
+        return None
+    if not url.startswith(("http://", "https://")):
+        raise ClientError(f"{url!r} is not an address: write http://HOST:PORT/v1, or https://…")
     url = url.rstrip("/")
     return url if url.endswith("/v1") else f"{url}/v1"

@@ -107,7 +107,7 @@ def _row(event: Json, args: argparse.Namespace) -> tuple[Any, ...]:
         more = (event["id"], columns.Payload(payload), servers)
     return (
         *number,
-        event["time"],
+        columns.Time(event["time"]),
         event["event_type"],
         columns.Text(payload.get("state")),
         columns.Text(payload.get("window_id")),

@@ -63,6 +63,9 @@ class Application(app.App):
         root = logging.getLogger()
         if self.options.debug:
             level = logging.DEBUG
+        else:
+            # what it warns of becomes an error with words of our own
+            logging.getLogger("keystoneauth").setLevel(logging.ERROR)
         for handler in root.handlers:
             if isinstance(handler, logging.StreamHandler) and handler.stream is self.stderr:
                 handler.setLevel(level)

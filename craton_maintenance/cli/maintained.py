@@ -9,7 +9,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from craton_maintenance.cli import base, columns, options
+from craton_maintenance.cli import base, columns, options, window
 from craton_maintenance.domain.scope import NEVER_RETIRED, Kind
 
 #: What tells objects of the same name apart.
@@ -65,7 +65,7 @@ class _Show(_OfObject, base.ShowOne):
 
 
 class _Set(_OfObject, base.ShowOne):
-    """Set the maintenance window of an object."""
+    """Set the maintenance window of an object, or change the one set on just this."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         super().add_arguments(parser)
@@ -78,11 +78,11 @@ class _Set(_OfObject, base.ShowOne):
         body = options.facts(parsed_args, dt.datetime.now(dt.UTC))
         if parsed_args.start == dt.timedelta():
             del body["start"]
-        return state(self.client.set_maintenance(kind, name, body, region))
+        return window.fields(self.client.set_maintenance(kind, name, body, region))
 
 
 class _Unset(_OfObject):
-    """Remove the maintenance window of an object, unless it has opened."""
+    """Remove the maintenance window set on just an object: cancel it, or finish it if open."""
 
     def take_action(self, parsed_args: argparse.Namespace) -> None:
         self.client.unset_maintenance(*self.where(parsed_args))

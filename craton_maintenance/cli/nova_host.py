@@ -1,6 +1,7 @@
 """``nova-host``: what Nova knows, what Craton knows, and where they differ."""
 
 import argparse
+from collections.abc import Mapping
 from typing import Any
 
 from craton_maintenance.cli import base, columns
@@ -29,24 +30,12 @@ class List(base.Lister):
         }
         hosts, syncs = self.client.nova_hosts({k: v for k, v in query.items() if v is not None})
         self._tell(syncs)
-        heads: tuple[str, ...] = ("Region", "Name", "In Nova", "In Craton", "Differences")
-        rows: list[tuple[Any, ...]] = [
-            (
-                host["region"],
-                host["name"],
-                host["nova"] is not None,
-                host["craton"] is not None,
-                columns.Differences(host["differences"]),
-            )
-            for host in hosts
-        ]
+        heads = ["Region", "Name", "Status", "State", "Zone", "Craton ID", "Differences"]
+        rows = [_row(host) for host in hosts]
         if parsed_args.long:
-            heads += ("Nova", "Craton")
-            known = (
-                (columns.Payload(x["nova"] or {}), columns.Payload(x["craton"] or {}))
-                for x in hosts
-            )
-            rows = [(*row, *both) for row, both in zip(rows, known, strict=True)]
+            heads += ["Nova", "Craton"]
+            for row, host in zip(rows, hosts, strict=True):
+                row += [columns.Payload(host["nova"] or {}), columns.Payload(host["craton"] or {})]
         return heads, rows
 
     def _tell(self, syncs: list[dict[str, Any]]) -> None:
@@ -57,3 +46,16 @@ class List(base.Lister):
             if sync["error"] or not sync["complete"]:
                 what = sync["error"] or "not all of Nova answered"
                 self.app.stderr.write(f"{sync['region']}: last read from Nova: {what}\n")
+
+
+def _row(host: Mapping[str, Any]) -> list[Any]:
+    nova, craton = host["nova"] or {}, host["craton"] or {}
+    return [
+        host["region"],
+        host["name"],
+        columns.Text(nova.get("status")),
+        columns.Text(nova.get("state")),
+        columns.Text(nova.get("availability_zone")),
+        columns.Text(craton.get("id")),
+        columns.Differences(host["differences"]),
+    ]

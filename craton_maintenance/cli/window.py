@@ -2,12 +2,11 @@
 
 import argparse
 import datetime as dt
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from craton_maintenance.cli import base, columns, options, times
-from craton_maintenance.cli.client import ApiError, ClientError
+from craton_maintenance.cli.client import ApiError
 from craton_maintenance.domain import times as text
 from craton_maintenance.domain.window import FINAL, State
 
@@ -15,7 +14,7 @@ from craton_maintenance.domain.window import FINAL, State
 _FIELDS: dict[str, Any] = {
     "id": None,
     "state": None,
-    "start": None,
+    "start": columns.Time,
     "end": columns.End,
     "scope": columns.Scope,
     "announcement": None,
@@ -31,12 +30,12 @@ _FIELDS: dict[str, Any] = {
     "hosts": columns.Names,
     "servers": columns.Names,
     "projects": columns.Projects,
-    "started_at": columns.Text,
-    "finished_at": columns.Text,
-    "cancelled_at": columns.Text,
+    "started_at": columns.Time,
+    "finished_at": columns.Time,
+    "cancelled_at": columns.Time,
     "created_by": None,
-    "created_at": None,
-    "updated_at": columns.Text,
+    "created_at": columns.Time,
+    "updated_at": columns.Time,
     "revision": None,
     "links": columns.Links,
 }
@@ -155,8 +154,9 @@ class List(base.Lister):
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
         windows = list(self.client.windows(_query(parsed_args, _now()), parsed_args.limit))
         if not windows and parsed_args.formatter == "table":
-            over = "" if parsed_args.all or parsed_args.state else " that is not over; see --all"
-            self.app.stderr.write(f"No maintenance window{over}.\n")
+            some = " that is scheduled or open; --all shows those that are over, too"
+            some = "" if parsed_args.all or parsed_args.state else some
+            self.app.stderr.write(f"There is no maintenance window{some}.\n")
         if windows and "scope" not in windows[0]:
             shown = _PROJECT_LONG if parsed_args.long else _PROJECT
         else:
@@ -246,13 +246,7 @@ class Change(_OneWindow):
             body |= options.facts(parsed_args, now, starts=text.parse(window["start"]))
             if revision is None and not parsed_args.force:
                 revision = window["revision"]
-        try:
-            return fields(self.client.update_window(parsed_args.window, body, revision))
-        except ApiError as problem:
-            if problem.status == 412:
-                problem.fields = ()
-                problem.message += "; look at it again, or insist with --force"
-            raise
+        return fields(self.client.update_window(parsed_args.window, body, revision))
 
 
 class Cancel(base.Maintenance):
@@ -271,15 +265,10 @@ class Cancel(base.Maintenance):
                 self.client.cancel_window(window)
             except ApiError as problem:
                 failed += 1
-                _tell(self.app.stderr, window, problem)
+                if problem.code == "WINDOW_OPEN":
+                    problem.hint = f"on the command line: window finish {window}"
+                self.app.stderr.write(f"{window}: {problem}\n")
         return 1 if failed else 0
-
-
-def _tell(stderr: Any, window: str, problem: ClientError) -> None:
-    hint = ""
-    if isinstance(problem, ApiError) and problem.code == "WINDOW_OPEN":
-        hint = f"; end it with: window finish {window}"
-    (stderr or sys.stderr).write(f"{window}: {problem}{hint}\n")
 
 
 class Start(_OneWindow):
@@ -298,8 +287,3 @@ class Finish(_OneWindow):
 
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
         return fields(self.client.finish_window(parsed_args.window))
-
-
-def lines(windows: Iterable[Mapping[str, Any]]) -> columns.Windows:
-    """Windows within the answer to something else."""
-    return columns.Windows([dict(window) for window in windows])
