@@ -43,7 +43,12 @@ def load(
     conf = cfg.ConfigOpts()
     register(conf)
     log.set_defaults(
-        default_log_levels=[*log.get_default_log_levels(), "amqp=WARN", "oslo.messaging=WARN"]
+        default_log_levels=[
+            *log.get_default_log_levels(),
+            "amqp=WARN",
+            "oslo.messaging=WARN",
+            "alembic=WARN",
+        ]
     )
     conf(
         args=[],

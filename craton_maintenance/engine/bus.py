@@ -85,6 +85,16 @@ class Bus:
 
 
 def configured(conf: cfg.ConfigOpts) -> bool:
-    """Whether there is a bus; without one the history over HTTP serves."""
-    address = conf.oslo_messaging_notifications.transport_url or conf.transport_url
-    return bool(conf.events.bus and address)
+    """Whether somebody named a broker; without one the history over HTTP serves.
+
+    oslo.messaging's own default, RabbitMQ on this host, is nobody's word.
+    """
+    if not conf.events.bus:
+        return False
+    notifications = conf.oslo_messaging_notifications.transport_url
+    return bool(notifications) or _is_set(conf, "transport_url")
+
+
+def _is_set(conf: cfg.ConfigOpts, name: str) -> bool:
+    location = conf.get_location(name)
+    return location is not None and location.location is not cfg.Locations.opt_default

@@ -19,7 +19,7 @@ _NO_ADDRESS = "0.0.0.0"  # noqa: S104 - Craton wants an address, and Nova gave n
 
 def hosts(
     transaction: Transaction,
-    conf: cfg.GroupAttr,
+    conf: cfg.ConfigOpts.GroupAttr,
     region: str,
     listed: Sequence[Host],
     now: dt.datetime,
