@@ -6,6 +6,7 @@ that we are mounted in), what comes out is a :class:`Caller`.
 
 import dataclasses
 import hmac
+import ipaddress
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -64,8 +65,8 @@ def unauthenticated(message: str, headers: dict[str, str] | None = None) -> Prob
 def from_headers(environ: Environ) -> Caller:
     """The caller that trusted headers name; an administrator where there are none.
 
-    The headers are those that Keystone's middleware sets. Only where nothing but
-    loopback can reach us, or where that middleware has removed what clients sent.
+    The headers are those that Keystone's middleware sets: only where it has removed
+    what clients sent, or where nobody but loopback is let in.
     """
     project_id = environ.get("HTTP_X_PROJECT_ID")
     scope = environ.get("HTTP_OPENSTACK_SYSTEM_SCOPE")
@@ -80,6 +81,31 @@ def from_headers(environ: Environ) -> Caller:
         with_implied(roles or frozenset({"member"})),
         scope,
     )
+
+
+def from_loopback(environ: Environ) -> Caller:
+    """Everybody who can reach loopback, for trying things out.
+
+    Also where another WSGI server listens for us: what came from elsewhere, or
+    through a proxy, is refused.
+
+    :raises Problem: 401
+    """
+    address = environ.get("REMOTE_ADDR") or "127.0.0.1"
+    forwarded = "HTTP_X_FORWARDED_FOR" in environ or "HTTP_FORWARDED" in environ
+    if forwarded or not _is_loopback(address):
+        raise unauthenticated(
+            "This service runs without authentication and answers only on its own host; its "
+            "operator has to set [api] auth."
+        )
+    return from_headers(environ)
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address.split("%")[0]).is_loopback
+    except ValueError:
+        return False
 
 
 def from_keystone(environ: Environ) -> Caller:
@@ -161,7 +187,7 @@ def from_context(context: Any) -> Caller:
 def authenticator(conf: cfg.ConfigOpts, database: Database) -> Callable[[Environ], Caller]:
     """How callers are told apart in this deployment."""
     source: Callable[[Environ], Caller] = {
-        "none": from_headers,
+        "none": from_loopback,
         "keystone": from_keystone,
         "local": LocalUsers(database),
     }[conf.api.auth]
