@@ -4,19 +4,40 @@ The cursor says up to where the other side has taken everything.  It is moved
 after confirmed hand-overs only, so whatever happens between a hand-over and the
 move is repeated with the same id, and nothing is lost however long the other
 side is away.  No transaction is open while something is sent.
+
+Two engines may overlap for a moment when a lease changes hands.  Both send in
+order from a point that was confirmed, so first deliveries are in order all the
+same.
 """
 
+import enum
 import logging
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from craton_maintenance.db import events, leases, sinks
 from craton_maintenance.engine.bus import NotTaken
+from craton_maintenance.engine.lease import Lease
 from craton_maintenance.service import Service
 
 LOG = logging.getLogger(__name__)
 
 #: Events between two moves of the cursor: so many are repeated after a crash at most.
 _STRIDE = 100
+
+_FIRST_PAUSE = 0.1
+
+
+class Outcome(enum.Enum):
+    """What one look for events came to."""
+
+    DELIVERED = enum.auto()
+    #: there was nothing to deliver
+    NOTHING = enum.auto()
+    #: another engine delivers
+    ELSEWHERE = enum.auto()
+    #: the other side did not take an event
+    NOT_TAKEN = enum.auto()
 
 
 class Sender(Protocol):
@@ -41,61 +62,100 @@ class Relay:
         self._sender = sender
         self._owner = owner
         self._name = name
+        self._lease = Lease(
+            service.database, f"relay:{name}", owner, service.conf.engine.lease_seconds
+        )
+        #: the fencing number that the cursor was read under, and the cursor
+        self._fence: int | None = None
+        self._position = 0
         self._pause = 0.0
 
     def work(self) -> float:
-        """Deliver what there is; a worker's ``work``.
+        """A worker's ``work``: deliver what there is.
 
         :returns: seconds until the next look
         """
-        conf = self._service.conf
-        fence = leases.hold(
-            self._service.database, f"relay:{self._name}", self._owner, conf.engine.lease_seconds
-        )
-        if fence is None:
-            return conf.engine.lease_seconds / 4
-        database = self._service.database
-        position = database.write(
-            lambda transaction: sinks.open_at(transaction, self._name, fence)
-        )
-        with database.read() as connection:
-            waiting = events.after_position(connection, position, conf.events.batch)
-            user_id = self._service.identity(connection)["user_id"]
-        if not waiting:
-            return conf.engine.poll_seconds
-        try:
-            self._deliver(waiting, user_id, fence)
-        except NotTaken as error:
-            return self._failed(error, fence)
-        self._pause = 0.0
-        return 0.0
+        match self.step():
+            case Outcome.DELIVERED:
+                return 0.0
+            case Outcome.NOTHING:
+                return self._service.conf.engine.poll_seconds
+            case Outcome.ELSEWHERE:
+                return self._lease.seconds / 4
+            case Outcome.NOT_TAKEN:
+                return self._pause
 
-    def _deliver(self, waiting: Any, user_id: str, fence: int) -> None:
-        taken = None
+    def drain(self) -> bool:
+        """Deliver until nothing is left, and let others go on.
+
+        :returns: False if the other side takes nothing, or another engine delivers
+        """
+        while (outcome := self.step()) is Outcome.DELIVERED:
+            pass
+        leases.give_up(self._service.database, self._owner)
+        return outcome is Outcome.NOTHING
+
+    def step(self) -> Outcome:
+        """Look once, and deliver what is found."""
+        fence = self._lease.hold()
+        if fence is None:
+            self._fence = None
+            return Outcome.ELSEWHERE
+        if fence != self._fence:
+            self._position = self._service.database.write(
+                lambda transaction: sinks.open_at(transaction, self._name, fence)
+            )
+            self._fence = fence
+        with self._service.database.read() as connection:
+            waiting = events.after_position(
+                connection, self._position, self._service.conf.events.batch
+            )
+            if not waiting:
+                return Outcome.NOTHING
+            user_id = self._service.identity(connection)["user_id"]
         try:
-            for count, event in enumerate(waiting, 1):
+            self._deliver(waiting, user_id)
+        except NotTaken as error:
+            self._failed(error)
+            return Outcome.NOT_TAKEN
+        self._pause = 0.0
+        return Outcome.DELIVERED
+
+    def _deliver(self, waiting: Sequence[Any], user_id: str) -> None:
+        taken = self._position
+        try:
+            for event in waiting:
                 self._sender.send(event, user_id)
                 taken = event.position
-                if count % _STRIDE == 0:
-                    self._advance(taken, fence)
+                if taken - self._position >= _STRIDE:
+                    self._advance(taken)
+                    if self._fence is None:
+                        return
         finally:
-            if taken is not None:
-                self._advance(taken, fence)
+            if taken != self._position:
+                self._advance(taken)
 
-    def _advance(self, position: int, fence: int) -> None:
+    def _advance(self, position: int) -> None:
+        """Move the cursor, and keep the lease while there is a lot to deliver."""
+        fence = self._fence or 0
+        self._position = position
         moved = self._service.database.write(
             lambda transaction: sinks.advance(transaction, self._name, position, fence)
         )
         if not moved:
             LOG.warning("another engine delivers to %s by now", self._name)
+            self._fence = None
+            self._lease.lost()
+        else:
+            self._lease.hold()
 
-    def _failed(self, error: NotTaken, fence: int) -> float:
+    def _failed(self, error: NotTaken) -> None:
         """Keep the other side's words for readiness; wait longer each time."""
         if not self._pause:
             LOG.warning("%s takes nothing, events wait: %s", self._name, error)
-        words, now = str(error), self._service.clock()
+        words, now, fence = str(error), self._service.clock(), self._fence or 0
         self._service.database.write(
             lambda transaction: sinks.failed(transaction, self._name, fence, words, now)
         )
-        self._pause = min(self._pause * 2 or 0.1, self._service.conf.events.retry_seconds)
-        return self._pause
+        longest = self._service.conf.events.retry_seconds
+        self._pause = min(self._pause * 2 or _FIRST_PAUSE, longest)
