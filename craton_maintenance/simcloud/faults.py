@@ -39,7 +39,8 @@ class Fault:
     """Answer with this status and an error."""
     message: str | None = None
     lost: str | None = None
-    """"timeout" or "reset": the answer never arrives."""
+    """"timeout" or "reset": the answer never arrives. In the same process both are raised at
+    once; over TCP the connection ends, after delay seconds."""
     after: bool = False
     """The call has its effect before status or lost hits: an unclear answer."""
     delay: float = 0.0

@@ -3,6 +3,7 @@
 An arriving call is, in this order: brought up to date with the time, authenticated, given
 its microversion, routed, recorded, struck by faults, judged, handled, answered.
 """
+import errno
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -38,12 +39,11 @@ class Application:
         hits: list[Fault] = []
         try:
             answer = self._serve(call, hits)
-        except ConnectionLost:
+        except ConnectionLost as error:
             if environ.get(IN_PROCESS):
                 raise
-            # More is promised than sent: the client sees the connection break.
-            start_response("200 OK", [("Content-Length", "1000"), ("Connection", "close")])
-            return [b"{"]
+            # cheroot takes this for the client's doing, and closes the connection.
+            raise ConnectionResetError(errno.ECONNRESET, str(error)) from error
         finally:
             for fault in hits:
                 if fault.delay > 0:

@@ -55,7 +55,8 @@ def _migrate(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:
 
 
 def _resize(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:
-    arguments = validate.properties("resize", given, {"flavorRef", "OS-DCF:diskConfig"}, {"flavorRef"})
+    arguments = validate.properties("resize", given, {"flavorRef", "OS-DCF:diskConfig"},
+                                    {"flavorRef"})
     flavor = cloud.flavors.get(str(arguments["flavorRef"]).rsplit("/", 1)[-1])
     if flavor is None:
         raise bad_request(f"Flavor {arguments['flavorRef']} could not be found.")
