@@ -1,0 +1,1 @@
+"""Tests. What several folders use is in ``tests.support``."""
