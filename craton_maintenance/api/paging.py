@@ -38,17 +38,23 @@ def page(
     select: sa.Select[Any],
     table: sa.Table,
     query: Mapping[str, Any],
+    visible: sa.ColumnElement[bool] | None = None,
 ) -> tuple[Sequence[sa.Row[Any]], bool]:
     """The rows of a page, and whether there are more.
 
-    :raises Problem: 400 for a marker that is not there
+    :param visible: rows that the caller may know of; None: all. Not the filters: a row
+        that was the last of a page may have left them since
+    :raises Problem: 400 for a marker that is not there, or that the caller may not know of
     """
     columns = sort_columns(table, query.get("sort_keys"))
     down = query.get("sort_dir") == "desc"
     limit = query.get("limit", DEFAULT_LIMIT)
     marker = query.get("marker")
     if marker is not None:
-        last = connection.execute(sa.select(*columns).where(table.c.id == marker)).one_or_none()
+        find = sa.select(*columns).where(table.c.id == marker)
+        if visible is not None:
+            find = find.where(visible)
+        last = connection.execute(find).one_or_none()
         if last is None:
             raise bad_field(Code.INVALID, "marker", f"{marker!r} does not exist")
         select = select.where(_beyond(columns, last, down))

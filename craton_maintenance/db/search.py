@@ -64,16 +64,12 @@ def select(query: Mapping[str, Any], now: Any) -> sa.Select[Any]:
             on = on.where(window_hosts.c.region == query["region"])
         found = found.where(windows.c.id.in_(on))
     if "project_id" in query:
-        found = found.where(_touches(query["project_id"]))
+        found = found.where(touches(query["project_id"]))
     return found
 
 
-def of_project(found: sa.Select[Any], project_id: str) -> sa.Select[Any]:
-    """Only windows that touch, or touched, this project."""
-    return found.where(_touches(project_id))
-
-
-def _touches(project_id: str) -> sa.ColumnElement[bool]:
+def touches(project_id: str) -> sa.ColumnElement[bool]:
+    """A condition on windows: those that touch, or touched, this project."""
     return windows.c.id.in_(
         sa.select(window_projects.c.window_id).where(window_projects.c.project_id == project_id)
     )

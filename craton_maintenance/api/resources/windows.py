@@ -9,7 +9,7 @@ from craton_maintenance.api.operation import Answer, Call, operation
 from craton_maintenance.api.views import WindowViews
 from craton_maintenance.db import search, tables
 from craton_maintenance.db import windows as store
-from craton_maintenance.errors import not_found
+from craton_maintenance.errors import Code, Problem, not_found
 from craton_maintenance.policies import windows as rules
 
 
@@ -25,11 +25,15 @@ class Windows(Resource):
     def get(self, call: Call) -> dict[str, Any]:
         """List windows."""
         views = WindowViews(call.service)
-        select = search.select(call.query, call.service.clock())
+        visible = None
         if not call.is_operator:
-            select = search.of_project(select, call.project_id)
+            _refuse_operators_filters(call)
+            visible = search.touches(call.project_id)
+        select = search.select(call.query, call.service.clock())
+        if visible is not None:
+            select = select.where(visible)
         with call.service.database.read() as connection:
-            rows, more = paging.page(connection, select, tables.windows, call.query)
+            rows, more = paging.page(connection, select, tables.windows, call.query, visible)
             if call.is_operator:
                 shown = [_whole(connection, views, call, row) for row in rows]
             else:
@@ -123,6 +127,20 @@ class WindowFinish(Resource):
                     transaction, window_id, call.caller.actor, call.revision
                 ),
             )
+        )
+
+
+def _refuse_operators_filters(call: Call) -> None:
+    """What a project could learn names of hosts, or of other projects, with.
+
+    :raises Problem: 403
+    """
+    foreign = call.query.get("project_id", call.project_id) != call.project_id
+    refused = [name for name in ("host", "region") if name in call.query]
+    refused += ["project_id"] if foreign else []
+    if refused:
+        raise Problem(
+            403, Code.FORBIDDEN, f"Only operators may filter by {' and '.join(refused)}."
         )
 
 
