@@ -1,7 +1,9 @@
-"""The message bus: notifications made by hand, and a wire that can be cut."""
+"""The message bus: notifications made by hand, a tap, and a wire that can be cut."""
 
 import contextlib
+import dataclasses
 import datetime as dt
+import json
 import select
 import socket
 import threading
@@ -10,6 +12,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+import kombu
 import oslo_messaging
 from oslo_config import cfg
 
@@ -52,6 +55,68 @@ def context(project_id: str, user_id: str) -> dict[str, str]:
         "user_id": user_id,
         "request_id": f"req-{uuid.uuid4()}",
     }
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Notification:
+    """A message as it was on the bus."""
+
+    message: dict[str, Any]
+    context: dict[str, Any]
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        return self.message["payload"]
+
+
+class Tap:
+    """Hears every notification on our exchange, in order, from a queue of its own."""
+
+    def __init__(self, transport_url: str, exchange: str = "maintenance"):
+        self.heard: list[Notification] = []
+        self._ended = threading.Event()
+        self._connection = kombu.Connection(
+            transport_url.replace("rabbit://", "amqp://"), heartbeat=0
+        )
+        # oslo.messaging's own form of it
+        source = kombu.Exchange(exchange, "topic", durable=False, auto_delete=False)
+        queue = kombu.Queue(
+            f"maintenance-test-{uuid.uuid4()}", source, TOPIC, exclusive=True, auto_delete=True
+        )
+        self._consumer = self._connection.Consumer(
+            [queue], callbacks=[self._hear], accept=["json"], no_ack=True
+        )
+        self._consumer.consume()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def of(self, window_id: str, project_id: str) -> list[Notification]:
+        """What one project was told of a window."""
+        return [
+            one
+            for one in list(self.heard)
+            if one.payload["window_id"] == window_id and one.payload["project_id"] == project_id
+        ]
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join()
+        self._connection.release()
+
+    def _hear(self, body: dict[str, Any], message: kombu.Message) -> None:
+        content = json.loads(body["oslo.message"])
+        context = {
+            name.removeprefix("_context_"): value
+            for name, value in content.items()
+            if name.startswith("_context_")
+        }
+        plain = {name: value for name, value in content.items() if not name.startswith("_")}
+        self.heard.append(Notification(plain, context))
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                self._connection.drain_events(timeout=0.2)
 
 
 class Wire:

@@ -217,6 +217,14 @@ def _forbid(party: Party, other: Party, fleet, hosts) -> None:
 
 
 @pytest.fixture(scope="session")
+def tap(subscribers) -> Iterator[bus.Tap]:
+    """What is on the bus."""
+    tap = bus.Tap(stack.TRANSPORT_URL)
+    yield tap
+    tap.close()
+
+
+@pytest.fixture(scope="session")
 def wire() -> Iterator[bus.Wire]:
     """Between the service and the broker."""
     wire = bus.Wire(stack.TRANSPORT_URL)

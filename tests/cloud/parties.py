@@ -143,7 +143,8 @@ class Party:
         )
 
     def keep_posts(self) -> None:
-        """Put what its listener received into its ledger."""
+        """Put what its listener received of the service into its ledger."""
         for path in (self.alarm_path, self.workflow_path):
             for post in self.listener.posts(path):
-                self.ledger.add(f"POST to its {path}", post.raw)
+                if f"{PROBE}-".encode() not in post.raw:
+                    self.ledger.add(f"POST to its {path}", post.raw)

@@ -86,7 +86,7 @@ class Installation:
         config = configparser.ConfigParser(interpolation=None)
         config.read_dict(
             {
-                "DEFAULT": {"transport_url": transport_url, "debug": "true"},
+                "DEFAULT": {"transport_url": transport_url},
                 "api": {
                     "host": stack.HOST,
                     "port": self.port,

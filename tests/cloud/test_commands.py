@@ -62,11 +62,10 @@ def test_set_look_and_cancel(command, operator, alpha, beta, hosts, fleet, windo
     for party in (alpha, beta):
         listed = json.loads(_typed(party, *command, "window", "list", "-f", "json"))
         assert made["id"] in [row["ID"] for row in listed]
-        mine = [server for server in fleet[party.name] if server.host in hosts[:3]]
-        for server in mine:
-            host_id = stack.host_id(party.project_id, server.host)
-            found = _typed(party, *command, "link", "show", "--host-id", host_id, "-f", "json")
-            assert made["id"] in found
+        mine = next(server for server in fleet[party.name] if server.host in hosts[:3])
+        host_id = stack.host_id(party.project_id, mine.host)
+        found = _typed(party, *command, "link", "show", "--host-id", host_id, "-f", "json")
+        assert made["id"] in found
     assert made["id"] in _typed(operator, *command, "link", "show", hosts[0], "-f", "json")
     _typed(operator, *command, "window", "cancel", made["id"])
     state = operator.api.get(f"/maintenance-windows/{made['id']}")["state"]

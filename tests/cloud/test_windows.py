@@ -72,10 +72,6 @@ def test_exactly_the_projects_concerned_are_told(
         "aggregates": lambda: set(hosts[:3] if which == "agg-a" else hosts[3:]),
         "availability_zones": lambda: set(hosts[3:]),
     }[kind]()
-    before = {
-        name: (len(party.alarms()), len(party.workflows())) for name, party in parties.items()
-    }
-
     window = operator.api.announce(
         {kind: [hosts[which] if kind == "hosts" else which]}, **_later()
     )
@@ -93,19 +89,40 @@ def test_exactly_the_projects_concerned_are_told(
     for party in parties.values():
         party.wait_alarm(marker["id"], CREATED)
         party.wait_workflow(marker["id"])
+    both = (window["id"], marker["id"])
     for name, party in parties.items():
-        alarms, workflows = party.alarms(), party.workflows()
         mine = [(window["id"], CREATED), (window["id"], CANCELLED)] if name in concerned else []
-        assert _distinct(alarms[before[name][0] :]) == [*mine, (marker["id"], CREATED)]
-        mine_ids = [window["id"]] if name in concerned else []
-        assert _distinct(workflows[before[name][1] :]) == [*mine_ids, marker["id"]]
+        alarms = [fired for fired in party.alarms() if fired[0] in both]
+        assert _distinct(alarms) == [*mine, (marker["id"], CREATED)]
+        started = [window_id for window_id in party.workflows() if window_id in both]
+        assert _distinct(started) == [*[window["id"]] * bool(mine), marker["id"]]
     for name in others:
         path = f"/maintenance-windows/{window['id']}"
         assert parties[name].api.get(path, 404)["code"]
         assert window["id"] not in str(parties[name].api.events())
-    operator.api.cancel(marker["id"])
-    for party in parties.values():
-        party.wait_alarm(marker["id"], CANCELLED)
+
+
+def test_what_is_on_the_bus(operator, alpha, beta, fleet, hosts, windows, tap, service_user):
+    """The form that Ceilometer and Mistral need; ids and numbers of the history."""
+    window = operator.api.announce({"hosts": [hosts[1]]}, **_later())
+    windows.append(window["id"])
+    operator.api.cancel(window["id"])
+    for party in (alpha, beta, operator):
+        party.wait_alarm(window["id"], CREATED)
+        party.wait_alarm(window["id"], CANCELLED)
+        history = party.api.events(window["id"])
+        heard = tap.of(window["id"], party.project_id)
+        assert [one.message["message_id"] for one in heard] == [event["id"] for event in history]
+        assert [one.message["event_type"] for one in heard] == [CREATED, CANCELLED]
+        for one, event in zip(heard, history, strict=True):
+            assert event["payload"].items() <= one.payload.items()
+            assert one.message["publisher_id"] == "craton-maintenance"
+            assert one.message["priority"] == "INFO"
+            assert one.context["project_id"] == one.context["tenant_id"] == party.project_id
+            assert one.context["user_id"] == service_user
+            assert one.context["request_id"]
+            assert all(len(str(value)) <= 255 for value in one.payload.values())
+            assert None not in one.payload.values()
 
 
 def _distinct(items: list) -> list:
