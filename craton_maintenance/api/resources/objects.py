@@ -16,6 +16,9 @@ from craton_maintenance.errors import Code, Problem, not_found
 from craton_maintenance.policies import objects as rules
 from craton_maintenance.windows import names
 
+#: Of Craton's INTEGER columns.
+_LARGEST_ID = 2**31 - 1
+
 
 class ObjectMaintenance(Resource):
     """State now and next; PUT sets a window on just this, DELETE unsets it."""
@@ -106,8 +109,9 @@ def find(connection: sa.Connection, kind: Kind, ref: str, region: str | None) ->
     """
     known = names.Names.of(connection, [Item(kind, ref, region)])
     entry: Any = ref if region is None else {"name": ref, "region": region}
-    if ref.isascii() and ref.isdigit() and fleet.by_id(connection, kind.value, int(ref)):
-        entry = int(ref)
+    object_id = int(ref) if ref.isascii() and ref.isdigit() and len(ref) <= 10 else 0
+    if 0 < object_id <= _LARGEST_ID and fleet.by_id(connection, kind.value, object_id):
+        entry = object_id
     try:
         return known.item(kind, entry, "path")
     except Problem as problem:
