@@ -38,7 +38,9 @@ def create_app(service: Service) -> flask.Flask:
     api = Api(app)
     for prefix, table in (("", routes.UNVERSIONED), ("/v1", routes.V1)):
         for path, resource in table.items():
-            api.add_resource(resource, f"{prefix}{path}", endpoint=f"{prefix}{path}")
+            where = f"{prefix}{path}"
+            # Flask would answer OPTIONS by itself, to anybody
+            api.add_resource(resource, where, endpoint=where, provide_automatic_options=False)
     if service.conf.api.validate_answers:
         app.after_request(_insist_on_policy)
     if service.conf.api.auth == "keystone":
