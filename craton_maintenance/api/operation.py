@@ -10,7 +10,7 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import flask
@@ -22,10 +22,17 @@ from craton_maintenance.api.auth import Caller
 from craton_maintenance.db import bulk
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.db.tables import idempotency_keys
-from craton_maintenance.errors import Code, Field, Problem
+from craton_maintenance.errors import Code, Field, Problem, not_found
 from craton_maintenance.service import Service
 
 M = TypeVar("M", bound=Callable[..., Any])
+
+#: PostgreSQL keeps no NUL, and half of a surrogate pair is no character: JSON can write it,
+#: UTF-8 can't.
+_UNFIT = re.compile("[\0\ud800-\udfff]")
+
+#: Levels of a body; ours have five.
+_DEEPEST = 20
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -177,6 +184,8 @@ def operation(
         @functools.wraps(method)
         def run(resource: Any, **path: Any) -> flask.Response:
             call = _let_in(declared)
+            if any("\0" in part for part in path.values()):
+                raise not_found("name")
             result = method(resource, call, **path)
             if isinstance(result, flask.Response):
                 return result
@@ -228,6 +237,9 @@ def _query(name: str) -> dict[str, Any]:
         if len(values) > 1:
             raise _invalid([(key, "is given more than once")])
         given[key] = _typed(values[0], _type_of(known.get(key, {})))
+    unfit = list(_unfit(given))
+    if unfit:
+        raise _invalid(unfit)
     try:
         schema.check(name, given)
     except schema.Invalid as invalid:
@@ -262,9 +274,14 @@ def _body(name: str | None) -> Any:
             400, Code.NOT_JSON, "The body must be JSON, sent with Content-Type: application/json."
         )
     try:
-        document = json.loads(request.get_data().decode("utf-8"), parse_constant=_no_constant)
+        document = json.loads(
+            request.get_data().decode("utf-8"), parse_constant=_no_constant, parse_float=_number
+        )
     except (ValueError, RecursionError) as error:
         raise Problem(400, Code.NOT_JSON, f"The body is not JSON: {error}.") from None
+    unfit = list(_unfit(document))
+    if unfit:
+        raise _invalid(unfit)
     try:
         schema.check(name, document)
     except schema.Invalid as invalid:
@@ -274,6 +291,30 @@ def _body(name: str | None) -> Any:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no value of JSON")
+
+
+def _number(text: str) -> int | float:
+    """A number: ``1.0`` is an integer to JSON Schema, so it is one to us."""
+    value = float(text)
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
+
+
+def _unfit(document: Any, field: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """What a database can't keep, or we can't walk through, with what is wrong with it."""
+    if depth > _DEEPEST:
+        yield field, f"is nested more than {_DEEPEST} deep"
+    elif isinstance(document, str):
+        if _UNFIT.search(document):
+            yield field, "contains a NUL or half of a surrogate pair"
+    elif isinstance(document, dict):
+        for key, value in document.items():
+            if _UNFIT.search(key):
+                yield field, "contains a name with a NUL or half of a surrogate pair"
+            else:
+                yield from _unfit(value, f"{field}/{key}" if field else key, depth + 1)
+    elif isinstance(document, list):
+        for index, value in enumerate(document):
+            yield from _unfit(value, f"{field}/{index}" if field else str(index), depth + 1)
 
 
 def _invalid(problems: list[tuple[str, str]]) -> Problem:
