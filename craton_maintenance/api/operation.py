@@ -318,8 +318,8 @@ def _unfit(document: Any, field: str = "", depth: int = 0) -> Iterator[tuple[str
 
 
 def _invalid(problems: list[tuple[str, str]]) -> Problem:
-    shown = problems[:20]
-    words = "; ".join(f"{field or 'body'}: {problem}" for field, problem in shown)
+    shown = [(field or "body", problem) for field, problem in problems[:20]]
+    words = "; ".join(f"{field}: {problem}" for field, problem in shown)
     return Problem(400, Code.INVALID, words, [Field(field, problem) for field, problem in shown])
 
 
