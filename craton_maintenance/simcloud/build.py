@@ -61,7 +61,7 @@ def populate(cloud: "Cloud", fleet: Fleet) -> None:
     _users(cloud, fleet, projects)
     flavors = _flavors(cloud, fleet)
     for spec in fleet.hosts:
-        _host(cloud, spec)
+        add_host(cloud, spec)
     _aggregates(cloud, fleet)
     groups = _groups(cloud, fleet, projects)
     for index, server in enumerate(fleet.servers):
@@ -99,11 +99,12 @@ def _flavors(cloud: "Cloud", fleet: Fleet) -> dict[str, Flavor]:
     return named
 
 
-def _host(cloud: "Cloud", spec: HostSpec) -> None:
+def add_host(cloud: "Cloud", spec: HostSpec) -> Host:
+    """A new host, in no aggregate yet; FleetError if there is one of that name."""
     if spec.name in cloud.hosts:
         raise FleetError(f"host {spec.name} is there twice")
-    number = len(cloud.hosts) + 1
-    cloud.hosts[spec.name] = Host(
+    number = cloud.number("host")
+    cloud.hosts[spec.name] = host = Host(
         name=spec.name,
         hypervisor_hostname=spec.hypervisor_hostname or spec.name,
         service_uuid=ids.make_uuid(cloud.name, "service", spec.name),
@@ -119,6 +120,7 @@ def _host(cloud: "Cloud", spec: HostSpec) -> None:
         started_at=cloud.epoch - 86_400.0,
         last_seen=cloud.epoch)
     cloud.by_host[spec.name] = {}
+    return host
 
 
 def _aggregates(cloud: "Cloud", fleet: Fleet) -> None:
@@ -161,8 +163,8 @@ def _zone(host: Host, zone: str | None) -> None:
     host.zone = zone
 
 
-def _groups(cloud: "Cloud", fleet: Fleet, projects: dict[str, str]) -> dict[tuple, str]:
-    named: dict[tuple, str] = {}
+def _groups(cloud: "Cloud", fleet: Fleet, projects: dict[str, str]) -> dict[tuple[str, str], str]:
+    named: dict[tuple[str, str], str] = {}
     for spec in fleet.groups:
         if spec.project not in projects:
             raise FleetError(f"server group {spec.name}: no project {spec.project}")
@@ -186,7 +188,7 @@ def _owner(cloud: "Cloud", project: str, name: str | None = None) -> str:
 
 
 def _server(cloud: "Cloud", spec: ServerSpec, index: int, projects: dict[str, str],
-            flavors: dict[str, Flavor], groups: dict[tuple, str]) -> None:
+            flavors: dict[str, Flavor], groups: dict[tuple[str, str], str]) -> None:
     for kind, name, known in (("project", spec.project, projects),
                               ("flavor", spec.flavor, flavors),
                               ("host", spec.host, cloud.hosts),

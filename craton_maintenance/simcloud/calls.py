@@ -111,7 +111,7 @@ class Call:
 
     @property
     def user_id(self) -> str:
-        return self.token.user.id
+        return str(self.token.user.id)
 
     @property
     def root(self) -> str:

@@ -79,7 +79,7 @@ class Cloud:
 
         self._timers: list[Timer] = []
         self._order = itertools.count()
-        self._numbers: dict[str, itertools.count] = {}
+        self._numbers: Counter[str] = Counter()
         self._moment: float | None = None
         self.epoch = self.clock.now()
         build.populate(self, fleet)
@@ -113,18 +113,20 @@ class Cloud:
     def settle(self) -> None:
         """Run all transitions that are due by now, in order, each at its own time."""
         with self.lock:
-            limit = self.clock.now()
+            limit, before = self.clock.now(), self._moment
             try:
                 while (due := self.next_due()) is not None and due <= limit:
                     _, _, effect, args = heapq.heappop(self._timers)
                     self._moment = due
                     effect(*args)
             finally:
-                self._moment = None
+                # A listener may have called the cloud from within a transition.
+                self._moment = before
 
     def number(self, kind: str) -> int:
         """The next number of this kind, from 1."""
-        return next(self._numbers.setdefault(kind, itertools.count(1)))
+        self._numbers[kind] += 1
+        return self._numbers[kind]
 
     def new_id(self, kind: str) -> str:
         """A new id: the same in every run that does the same."""

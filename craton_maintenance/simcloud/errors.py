@@ -1,5 +1,6 @@
 """Errors in the three shapes of the three services."""
 import json
+from typing import Any
 
 _NOVA_NAMES = {
     400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemNotFound",
@@ -53,7 +54,8 @@ def body(service: str, error: ApiError, request_id: str) -> bytes:
     title = _TITLES.get(status, "Error")
     if status == 401 or service == "identity":
         # The authentication middleware answers alike in front of every service.
-        shape: dict = {"error": {"code": status, "title": title, "message": error.message}}
+        shape: dict[str, Any] = {
+            "error": {"code": status, "title": title, "message": error.message}}
     elif service == "placement":
         shape = {"errors": [{
             "status": status, "title": title, "detail": error.message,

@@ -1,6 +1,10 @@
 """What happens to hosts that no API asks for: services that end, machines that fail."""
+from typing import Any
+
+from craton_maintenance.simcloud import build
 from craton_maintenance.simcloud.cloud import Cloud
-from craton_maintenance.simcloud.model import Host, Server
+from craton_maintenance.simcloud.fleet import HostSpec
+from craton_maintenance.simcloud.model import UNFINISHED, Host, Server
 from craton_maintenance.simcloud.moves import evacuation, live
 
 
@@ -50,3 +54,39 @@ def power_off(cloud: Cloud, name: str) -> list[Server]:
                 if server.vm_state in ("active", "paused", "rescued", "resized")]
         host.lost |= {server.id for server in lost}
         return lost
+
+
+def add(cloud: Cloud, name: str, zone: str | None = None, **more: Any) -> Host:
+    """A new host joins, with the members of a fleet's host; FleetError if it is there.
+
+    It joins the aggregates of its zone.
+    """
+    with cloud.lock:
+        cloud.settle()
+        host = build.add_host(cloud, HostSpec(name, zone, **more))
+        host.started_at = cloud.now()
+        for aggregate in cloud.aggregates.values():
+            if zone is not None and aggregate.zone == zone:
+                aggregate.hosts.append(name)
+                host.zone = zone
+        return host
+
+
+def remove(cloud: Cloud, name: str) -> None:
+    """A host leaves the cloud with its service; ValueError while a server is on it."""
+    with cloud.lock:
+        cloud.settle()
+        host = cloud.hosts[name]
+        if cloud.by_host[name]:
+            raise ValueError("Unable to delete compute service that is hosting instances. "
+                             "Migrate or delete the instances first.")
+        if any(name in (m.source, m.dest) and m.status in UNFINISHED
+               for m in cloud.migrations.values()):
+            raise ValueError("Unable to delete compute service that has in-progress migrations. "
+                             "Complete the migrations or delete the instances first.")
+        for consumer in list(host.consumers):
+            cloud.release(consumer, name)
+        for aggregate in cloud.aggregates.values():
+            if name in aggregate.hosts:
+                aggregate.hosts.remove(name)
+        del cloud.hosts[name], cloud.by_host[name]

@@ -31,7 +31,7 @@ class Token:
 
 def authenticate(cloud: Cloud, token_id: str | None) -> Token:
     """The token of that id; 401."""
-    token = cloud.tokens.get(token_id) if token_id else None
+    token: Token | None = cloud.tokens.get(token_id) if token_id else None
     if token is None or not token.valid(cloud.now()):
         raise ApiError(401, _DENIED)
     return token
@@ -154,7 +154,7 @@ def _catalog(cloud: Cloud, call: Call) -> list[dict[str, Any]]:
 def _subject(cloud: Cloud, call: Call) -> Token:
     """The token that the request is about; 403 for another's unless a service asks, 404."""
     subject = call.headers.get("x-subject-token", "")
-    token = cloud.tokens.get(subject)
+    token: Token | None = cloud.tokens.get(subject)
     if token is None or not token.valid(cloud.now()):
         raise not_found("Could not recognize Fernet token")
     if subject != call.token.id and not {"admin", "service"} & set(call.token.roles):
@@ -240,6 +240,7 @@ def show_user(cloud: Cloud, call: Call, user: str) -> dict[str, Any]:
 
 def list_roles(cloud: Cloud, call: Call) -> dict[str, Any]:
     _admin(call, "identity:list_roles")
-    roles = [{"id": ids.make_hex("role", role), "name": role, "domain_id": None,
-              "description": None, "options": {}, "links": {}} for role in _ROLES]
+    roles: list[dict[str, Any]] = [{
+        "id": ids.make_hex("role", role), "name": role, "domain_id": None,
+        "description": None, "options": {}, "links": {}} for role in _ROLES]
     return _listed(call, "roles", roles)

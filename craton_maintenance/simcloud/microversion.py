@@ -65,4 +65,4 @@ def answer_headers(service: str, minor: int) -> list[tuple[str, str]]:
     if service == "placement":
         return [("OpenStack-API-Version", f"placement 1.{minor}"),
                 ("Vary", "openstack-api-version")]
-    return [("Vary", "X-Auth-Token")]
+    return [("Vary", "X-Auth-Token")] if service == "identity" else []

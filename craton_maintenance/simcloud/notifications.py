@@ -50,7 +50,7 @@ def instance(cloud: "Cloud", server: Server, event: str, host: str | None,
     if not cloud.notify:
         return
     node = cloud.hosts[server.host].hypervisor_hostname if server.host is not None else None
-    data = {
+    data: dict[str, Any] = {
         "uuid": server.id, "display_name": server.name, "host_name": server.hostname,
         "tenant_id": server.project_id, "user_id": server.user_id, "host": server.host,
         "node": node, "state": server.vm_state, "task_state": server.task_state,
@@ -79,10 +79,11 @@ def _flavor(flavor: Flavor) -> dict[str, Any]:
 
 def refused(cloud: "Cloud", server: Server, reason: str) -> None:
     """The scheduler found no host for a move."""
-    data = {"instance_uuid": server.id, "request_spec": None, "state": server.vm_state,
-            "reason": _object("ExceptionPayload", "1.1", {
-                "exception": "NoValidHost", "exception_message": reason,
-                "function_name": "_schedule", "module_name": "nova.conductor.tasks",
-                "traceback": ""})}
+    data: dict[str, Any] = {
+        "instance_uuid": server.id, "request_spec": None, "state": server.vm_state,
+        "reason": _object("ExceptionPayload", "1.1", {
+            "exception": "NoValidHost", "exception_message": reason,
+            "function_name": "_schedule", "module_name": "nova.conductor.tasks",
+            "traceback": ""})}
     emit(cloud, "compute_task.migrate_server.error",
          _object("ComputeTaskPayload", "1.0", data), "nova-conductor:controller", "ERROR")

@@ -93,7 +93,7 @@ def provider_usages(cloud: Cloud, call: Call, provider: str) -> dict[str, Any]:
 
 def provider_allocations(cloud: Cloud, call: Call, provider: str) -> dict[str, Any]:
     host = _find(cloud, call, provider, "allocations:list")
-    held = {}
+    held: dict[str, dict[str, Any]] = {}
     for consumer, resources in host.consumers.items():
         held[consumer] = {"resources": _classes(resources)}
         if call.minor >= 28:

@@ -3,7 +3,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from craton_maintenance.simcloud import keystone, placement
+from craton_maintenance.simcloud import control, keystone, placement
+from craton_maintenance.simcloud.calls import Answer, Call
+from craton_maintenance.simcloud.cloud import Cloud
 from craton_maintenance.simcloud.errors import ApiError
 from craton_maintenance.simcloud.nova import (
     actions,
@@ -45,7 +47,7 @@ ROUTES: dict[str, dict[str, dict[str, Handler]]] = {
     "compute": {
         "/": {"GET": versions.show_version},
         "/os-services": {"GET": services.list_services},
-        "/os-services/{service}": {"PUT": services.update},
+        "/os-services/{service}": {"PUT": services.update, "DELETE": services.delete},
         "/os-hypervisors": {"GET": hypervisors.list_hypervisors},
         "/os-hypervisors/detail": {"GET": hypervisors.detail},
         "/os-hypervisors/{hypervisor}": {"GET": hypervisors.show},
@@ -79,6 +81,15 @@ ROUTES: dict[str, dict[str, dict[str, Handler]]] = {
         "/servers/{server}/os-instance-actions": {"GET": instance_actions.index},
         "/servers/{server}/os-instance-actions/{request}": {"GET": instance_actions.show},
         "/os-migrations": {"GET": migrations.list_all},
+    },
+    "sim": {
+        "/calls": {"GET": control.calls},
+        "/violations": {"GET": control.violations},
+        "/faults": {"GET": control.list_faults, "POST": control.add_fault,
+                    "DELETE": control.clear_faults},
+        "/hosts/{host}": {"PUT": control.add_host, "DELETE": control.remove_host},
+        "/hosts/{host}/{what}": {"POST": control.host_action},
+        "/clock": {"GET": control.show_clock, "POST": control.advance},
     },
     "placement": {
         "/": {"GET": placement.versions},
@@ -148,3 +159,9 @@ def find(service: str, method: str, path: str) -> Route:
         raise ApiError(405, "The method specified is not allowed for this resource.")
     return Route(template, handler, dict(zip(names, values, strict=True)),
                  handler in _PUBLIC)
+
+
+def respond(cloud: Cloud, call: Call, route: Route) -> Answer:
+    """What the handler answers; ApiError."""
+    result = route.handler(cloud, call, **route.params)
+    return result if isinstance(result, Answer) else Answer(200, result)

@@ -26,7 +26,8 @@ class WsgiAdapter(BaseAdapter):
         super().__init__()
         self._app = app
 
-    def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest,  # type: ignore[override]
+             **kwargs: Any) -> requests.Response:
         """As a network's adapter: requests' ReadTimeout or ConnectionError for lost answers."""
         started: list[Any] = []
         try:
@@ -37,8 +38,7 @@ class WsgiAdapter(BaseAdapter):
             raise kind(str(error), request=request) from error
         status, headers = started[:2]
         response = requests.Response()
-        response.status_code, _, response.reason = (
-            int(status[:3]), None, status[4:])
+        response.status_code, response.reason = int(status[:3]), status[4:]
         response.headers = CaseInsensitiveDict(headers)
         response.encoding = "utf-8"
         response.url = request.url or ""
@@ -56,6 +56,8 @@ def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
     body = request.body or b""
     if isinstance(body, str):
         body = body.encode()
+    elif not isinstance(body, bytes):
+        raise TypeError("only whole bodies")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": request.method, "SCRIPT_NAME": "", "PATH_INFO": unquote(url.path),
         "QUERY_STRING": url.query, "SERVER_NAME": url.hostname, "SERVER_PORT": "80",

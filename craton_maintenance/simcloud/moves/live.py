@@ -1,5 +1,6 @@
 """Live migration: accepted, queued, preparing, running, then completed, error, cancelled."""
 import math
+from collections.abc import Callable
 
 from craton_maintenance.simcloud import notifications, records, scheduler
 from craton_maintenance.simcloud.calls import Call
@@ -129,7 +130,7 @@ def _run(cloud: Cloud, migration: Migration) -> None:
         migration.timer = cloud.later(duration, effect, cloud, migration)
 
 
-def _course(cloud: Cloud, server: Server) -> tuple:
+def _course(cloud: Cloud, server: Server) -> tuple[Callable[[Cloud, Migration], None], float]:
     """How this migration will end, and after how many seconds."""
     timing, chances = cloud.settings.timing, cloud.settings.chances
     wish = records.wish(server, _WISH)

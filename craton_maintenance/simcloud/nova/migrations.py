@@ -61,10 +61,10 @@ def list_all(cloud: Cloud, call: Call) -> dict[str, Any]:
     ident = call.one("instance_uuid")
     found = (list(cloud.migrations.values()) if ident is None
              else list(cloud.migrations_of.get(ident, ())))
-    for name, value_of in (("status", lambda m: m.status), ("migration_type", lambda m: m.type),
-                           ("source_compute", lambda m: m.source)):
+    for name, attribute in (("status", "status"), ("migration_type", "type"),
+                            ("source_compute", "source")):
         if (wanted := call.one(name)) is not None:
-            found = [m for m in found if value_of(m) == wanted]
+            found = [m for m in found if getattr(m, attribute) == wanted]
     if (host := call.one("host")) is not None:
         found = [m for m in found if host in (m.source, m.dest)]
     if call.minor >= 80:

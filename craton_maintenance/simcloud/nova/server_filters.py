@@ -23,6 +23,12 @@ _SORT_KEYS: dict[str, Callable[[Server], Any]] = {
     "hostname": lambda s: s.hostname,
     "availability_zone": lambda s: s.pinned_zone or "", "locked": lambda s: s.locked}
 
+_TAG_TESTS: dict[str, Callable[[set[str], set[str]], bool]] = {
+    "tags": lambda wanted, tags: wanted <= tags,
+    "tags-any": lambda wanted, tags: bool(wanted & tags),
+    "not-tags": lambda wanted, tags: not wanted <= tags,
+    "not-tags-any": lambda wanted, tags: not wanted & tags}
+
 _ADMIN_SORT_KEYS = ("host", "node")
 
 _KNOWN = frozenset("""
@@ -141,29 +147,30 @@ def moment(call: Call, name: str) -> float | None:
 
 def _tag_tests(call: Call) -> list[Test]:
     tests: list[Test] = []
-    for name, test in (("tags", lambda w, t: w <= t), ("tags-any", lambda w, t: bool(w & t)),
-                       ("not-tags", lambda w, t: not w <= t),
-                       ("not-tags-any", lambda w, t: not w & t)):
+    for name, test in _TAG_TESTS.items():
         if (text := call.one(name)) is not None:
-            wanted = set(text.split(","))
-            tests.append(lambda s, w=wanted, test=test: test(w, set(s.tags)))
+            tests.append(_tagged(test, set(text.split(","))))
     return tests
+
+
+def _tagged(test: Callable[[set[str], set[str]], bool], wanted: set[str]) -> Test:
+    return lambda server: test(wanted, set(server.tags))
 
 
 def _admin_tests(cloud: Cloud, call: Call) -> list[Test]:
     """Filters that Nova silently ignores for everybody else; host is one, done by index."""
-    tests: list[Test] = []
-    for name, value_of in (("vm_state", lambda s: s.vm_state),
-                           ("task_state", lambda s: s.task_state or ""),
-                           ("user_id", lambda s: s.user_id), ("uuid", lambda s: s.id),
-                           ("availability_zone", lambda s: cloud.zone_of(s.host)
-                            or s.pinned_zone),
-                           ("hostname", lambda s: s.hostname),
-                           ("node", lambda s: cloud.hosts[s.host].hypervisor_hostname
-                            if s.host else None)):
-        if (wanted := call.one(name)) is not None:
-            tests.append(lambda s, v=value_of, w=wanted: v(s) == w)
-    return tests
+    values: dict[str, Callable[[Server], str | None]] = {
+        "vm_state": lambda s: s.vm_state, "task_state": lambda s: s.task_state or "",
+        "user_id": lambda s: s.user_id, "uuid": lambda s: s.id,
+        "hostname": lambda s: s.hostname,
+        "availability_zone": lambda s: cloud.zone_of(s.host) or s.pinned_zone,
+        "node": lambda s: cloud.hosts[s.host].hypervisor_hostname if s.host else None}
+    return [_equals(value_of, wanted) for name, value_of in values.items()
+            if (wanted := call.one(name)) is not None]
+
+
+def _equals(value_of: Callable[[Server], str | None], wanted: str) -> Test:
+    return lambda server: value_of(server) == wanted
 
 
 def _sorted(call: Call, servers: list[Server]) -> list[Server]:

@@ -1,10 +1,10 @@
 """os-services: the compute services, and the two of the control plane."""
 from typing import Any
 
-from craton_maintenance.simcloud import ids, notifications
+from craton_maintenance.simcloud import hosts, ids, notifications
 from craton_maintenance.simcloud.calls import Answer, Call
 from craton_maintenance.simcloud.cloud import Cloud
-from craton_maintenance.simcloud.errors import bad_request, not_found
+from craton_maintenance.simcloud.errors import bad_request, conflict, not_found
 from craton_maintenance.simcloud.model import Host
 from craton_maintenance.simcloud.nova import validate
 
@@ -120,6 +120,19 @@ def _check_reason(reason: Any) -> None:
         what = "too long" if isinstance(reason, str) and reason.strip() else "too short"
         raise bad_request("Invalid input for field/attribute disabled_reason. Value: "
                           f"{reason}. {reason!r} is {what}")
+
+
+def delete(cloud: Cloud, call: Call, service: str) -> Answer:
+    """A host is taken out for good; 409 while there is something on it."""
+    call.require_admin(_RULE + "delete")
+    for host in cloud.hosts.values():
+        if service in (host.service_uuid, str(host.service_id)):
+            try:
+                hosts.remove(cloud, host.name)
+            except ValueError as error:
+                raise conflict(str(error)) from error
+            return Answer(204)
+    raise not_found(f"Service {service} not found.")
 
 
 def set_status(cloud: Cloud, host: Host, disabled: bool, reason: str | None) -> None:

@@ -9,9 +9,12 @@ from craton_maintenance.simcloud import (
     Fault,
     SimCloudServer,
     VirtualClock,
+    add_host,
     power_off,
+    remove_host,
     session,
     start_compute,
+    transport,
 )
 
 from .conftest import LATEST, small_fleet
@@ -162,3 +165,48 @@ def test_the_real_clock_is_settled_lazily():
     server = admin.servers.get(cloud.server_named("solo").id)
     server.stop()
     assert admin.servers.get(server.id).status == "SHUTOFF"
+
+
+def test_hosts_join_and_leave(cloud, clock, admin, look):
+    add_host(cloud, "a4", zone="az-a", vcpus=64)
+    assert look.service("a4").zone == "az-a"
+    look.server("pinned").live_migrate(host="a4", block_migration="auto")
+    clock.advance(20)
+    assert look.state("pinned")[2] == "a4"
+    with pytest.raises(exceptions.Conflict, match="hosting instances"):
+        admin.services.delete(look.service("a4").id)
+    look.server("pinned").live_migrate(host="a2", block_migration="auto")
+    clock.advance(20)
+    admin.services.delete(look.service("a4").id)
+    assert "a4" not in {s.host for s in admin.services.list()}
+    assert "a4" not in admin.aggregates.list()[0].hosts
+    with pytest.raises(ValueError, match="hosting instances"):
+        remove_host(cloud, "a1")
+
+
+def test_rehearsals_in_other_processes_have_a_way_in(cloud, clock, admin, look):
+    http = session(cloud)
+
+    def ask(method, path, **more):
+        return http.request(f"{transport.BASE}/sim{path}", method, raise_exc=False, **more)
+    assert ask("POST", "/faults", json={"fault": {"action": "os-stop", "status": 500}}
+               ).status_code == 201
+    with pytest.raises(exceptions.ClientException):
+        look.server("solo").stop()
+    assert ask("GET", "/faults").json()["faults"][0]["fired"] == 1
+    assert ask("DELETE", "/faults").status_code == 204
+    assert ask("POST", "/faults", json={"fault": {"nope": 1}}).status_code == 400
+    assert ask("POST", "/hosts/a1/power-off").status_code == 204
+    assert ask("POST", "/clock", json={"seconds": 90}).json()["virtual"]
+    assert look.service("a1").state == "down"
+    assert ask("PUT", "/hosts/a9", json={"zone": "az-a"}).status_code == 204
+    assert ask("DELETE", "/hosts/a9").status_code == 204
+    assert ask("DELETE", "/hosts/a1").status_code == 409
+    answer = ask("GET", "/calls?after=1").json()
+    assert answer["calls"][0]["number"] == 2
+    assert not [c for c in answer["calls"] if c["path"].startswith("/faults")]
+    assert {"method": "POST", "template": "/servers/{server}/action", "action": "os-stop",
+            "count": 1} in answer["counts"]
+    assert ask("GET", "/violations").json() == {"violations": []}
+    alice = session(cloud, "alice")
+    assert alice.get(f"{transport.BASE}/sim/calls", raise_exc=False).status_code == 403
