@@ -102,6 +102,10 @@ class Client:
         self._asked_as = asked_as
         self._logged_in = False
 
+    def close(self) -> None:
+        """Let go of connections."""
+        self._adapter.session.session.close()
+
     # Windows
 
     def windows(self, query: Mapping[str, Any], limit: int | None = None) -> Iterator[Json]:
@@ -222,9 +226,9 @@ class Client:
             except ClientError as problem:
                 if not answered or not _passes(problem):
                     raise
-                after = getattr(problem, "retry_after", None) or pause
-                LOG.warning("%s; going on after number %s in %.0f s", problem, since, after)
-                sleep(after)
+                if pause == _PAUSE:
+                    LOG.warning("%s; going on after number %s once it answers", problem, since)
+                sleep(getattr(problem, "retry_after", None) or pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue
             answered, pause = True, _PAUSE
@@ -355,18 +359,26 @@ class Client:
         if not self._logged_in:
             try:
                 self._adapter.session.get_auth_headers(self._adapter.auth)
-                self._url = self._url or self._adapter.get_endpoint() or self._otherwise
+                self._url = self._url or self._listed() or self._otherwise
             except ksa.ConnectionError as problem:
                 where = getattr(self._adapter.session.auth, "auth_url", "its address")
                 raise Unreachable(
                     f"cannot reach Keystone at {where} ({_why(problem)})"
                 ) from problem
-            except ksa.ClientException as problem:
+            except Exception as problem:
+                # not all that plugins raise is of one family
                 raise ClientError(f"cannot log in at Keystone: {_one_line(problem)}") from problem
             self._logged_in = True
         if not self._url:
             raise ClientError(NOT_LISTED)
         return self._url.rstrip("/")
+
+    def _listed(self) -> str | None:
+        """Our address as Keystone's catalogue has it."""
+        try:
+            return self._adapter.get_endpoint()
+        except ksa.CatalogException:
+            return None
 
     def _error(self, answer: requests.Response) -> ApiError:
         try:

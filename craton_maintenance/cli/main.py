@@ -7,12 +7,25 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from cliff import app, commandmanager
+from cliff import app, command, commandmanager
 
 from craton_maintenance.cli import connect
 from craton_maintenance.cli.client import Client
 
 NAMESPACE = "craton_maintenance.cli"
+
+
+class Commands(commandmanager.CommandManager):
+    """Knows every command by name, and imports only the one that is run.
+
+    cliff imports them all: then every look at a list would wait for the engine's
+    libraries, and a fault in one command would be told by all.
+    """
+
+    def load_commands(self, namespace: str) -> None:
+        self.group_list.append(namespace)
+        for found in importlib.metadata.entry_points(group=namespace):
+            self.commands[found.name.replace("_", " ")] = found
 
 
 class ClientManager:
@@ -37,7 +50,7 @@ class Application(app.App):
         super().__init__(
             description="Planned maintenance for OpenStack clouds.",
             version=importlib.metadata.version("craton-maintenance"),
-            command_manager=commandmanager.CommandManager(NAMESPACE),
+            command_manager=Commands(NAMESPACE),
             deferred_help=True,
         )
 
@@ -71,6 +84,10 @@ class Application(app.App):
                 handler.setLevel(level)
         if not self.options.log_file:
             root.setLevel(level)
+
+    def clean_up(self, cmd: command.Command, result: int, err: BaseException | None) -> None:
+        if "maintenance" in vars(self.client_manager):
+            self.client_manager.maintenance.close()
 
     def initialize_app(self, argv: list[str]) -> None:
         self.client_manager = ClientManager(self.options)
