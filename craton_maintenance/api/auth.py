@@ -186,11 +186,12 @@ def from_context(context: Any) -> Caller:
 
 def authenticator(conf: cfg.ConfigOpts, database: Database) -> Callable[[Environ], Caller]:
     """How callers are told apart in this deployment."""
-    source: Callable[[Environ], Caller] = {
+    sources: dict[str, Callable[[Environ], Caller]] = {
         "none": from_loopback,
         "keystone": from_keystone,
         "local": LocalUsers(database),
-    }[conf.api.auth]
+    }
+    source = sources[conf.api.auth]
 
     def authenticate(environ: Environ) -> Caller:
         context = environ.get("context")

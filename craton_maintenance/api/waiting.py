@@ -100,10 +100,7 @@ class WaitingRoom:
             if found:
                 return found
             with self._changed:
-                self._changed.wait_for(
-                    lambda seen=seen: self.closed or self._news[whose] != seen,
-                    until - time.monotonic(),
-                )
+                self._sleep(whose, seen, until)
                 if self._news[whose] == seen:
                     return []
         return []
@@ -113,6 +110,11 @@ class WaitingRoom:
         with self._changed:
             self.closed = True
             self._changed.notify_all()
+
+    def _sleep(self, whose: str, seen: int, until: float) -> None:
+        self._changed.wait_for(
+            lambda: self.closed or self._news[whose] != seen, until - time.monotonic()
+        )
 
     def _left(self, whose: str) -> None:
         with self._changed:

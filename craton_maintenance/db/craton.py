@@ -10,6 +10,8 @@ addresses are text that nobody checked; hosts and network devices share the
 to one object; times are naive UTC.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
@@ -19,18 +21,18 @@ metadata = sa.MetaData()
 _JSON = sa.Text().with_variant(mysql.LONGTEXT(), "mysql", "mariadb")
 
 
-def _timestamps() -> tuple[sa.Column, sa.Column]:
+def _timestamps() -> tuple[sa.Column[Any], sa.Column[Any]]:
     return (
         sa.Column("created_at", sa.DateTime, nullable=False),
         sa.Column("updated_at", sa.DateTime),
     )
 
 
-def _id() -> sa.Column:
+def _id() -> sa.Column[Any]:
     return sa.Column("id", sa.Integer, primary_key=True)
 
 
-def _variables() -> sa.Column:
+def _variables() -> sa.Column[Any]:
     return sa.Column(
         "variable_association_id",
         sa.Integer,
@@ -39,7 +41,7 @@ def _variables() -> sa.Column:
     )
 
 
-def _parent(name: str, table: str, nullable: bool = False) -> sa.Column:
+def _parent(name: str, table: str, nullable: bool = False) -> sa.Column[Any]:
     return sa.Column(
         name,
         sa.ForeignKey(f"{table}.id", ondelete="CASCADE"),
@@ -48,7 +50,7 @@ def _parent(name: str, table: str, nullable: bool = False) -> sa.Column:
     )
 
 
-def _table(name: str, *args: sa.Column | sa.Constraint | sa.Index) -> sa.Table:
+def _table(name: str, *args: sa.Column[Any] | sa.Constraint | sa.Index) -> sa.Table:
     # AUTOINCREMENT: SQLite would give the id of a deleted host to the next one.
     return sa.Table(name, metadata, *args, sqlite_autoincrement=True)
 

@@ -14,7 +14,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -205,7 +205,7 @@ def _sqlite(url: sa.URL, lock_timeout: int, pool_size: int, max_overflow: int) -
     )
 
     @sa.event.listens_for(engine, "connect")
-    def connected(connection, record) -> None:
+    def connected(connection: Any, record: object) -> None:
         connection.isolation_level = None
         for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=OFF"):
             connection.execute(f"PRAGMA {pragma}")

@@ -4,6 +4,8 @@ References to Craton's rows are soft: names and ids, no foreign keys.  A host is
 (region, name of its Nova service's host), here as everywhere.
 """
 
+from typing import Any
+
 import sqlalchemy as sa
 
 from craton_maintenance.db.types import BigInt, Json, Name, UTCDateTime
@@ -13,18 +15,18 @@ metadata = sa.MetaData()
 _UUID = 36
 
 
-def _table(name: str, *args: sa.Column | sa.Constraint | sa.Index) -> sa.Table:
+def _table(name: str, *args: sa.Column[Any] | sa.Constraint | sa.Index) -> sa.Table:
     return sa.Table(
         f"maintenance_{name}", metadata, *args, mysql_engine="InnoDB", mysql_charset="utf8mb4"
     )
 
 
-def _region(**kw: bool) -> sa.Column:
-    return sa.Column("region", Name(255), nullable=False, **kw)
+def _region(primary_key: bool = False) -> sa.Column[Any]:
+    return sa.Column("region", Name(255), nullable=False, primary_key=primary_key)
 
 
-def _host(**kw: bool) -> sa.Column:
-    return sa.Column("host", Name(255), nullable=False, **kw)
+def _host(primary_key: bool = False) -> sa.Column[Any]:
+    return sa.Column("host", Name(255), nullable=False, primary_key=primary_key)
 
 
 # -- windows -----------------------------------------------------------------------

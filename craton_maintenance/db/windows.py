@@ -81,9 +81,7 @@ def change_hosts(
     )
 
 
-def overlapping(
-    connection: sa.Connection, window_id: str, times: Times
-) -> Sequence[sa.Row[tuple[str, str, str]]]:
+def overlapping(connection: sa.Connection, window_id: str, times: Times) -> list[Any]:
     """Other windows that cover one of this window's hosts at one of its moments.
 
     :returns: rows of ``id``, ``region``, ``host``, one host for each window
@@ -114,7 +112,7 @@ def overlapping(
     )
     if closes is not None:
         query = query.where(earliest < closes)
-    return connection.execute(query).all()
+    return list(connection.execute(query))
 
 
 # -- projects ----------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """Windows open and close on time, and follow the inventory."""
 
+from functools import partial
+
 from craton_maintenance.db import nova as inventory
 from craton_maintenance.db import windows as store
 from craton_maintenance.service import Service
@@ -23,11 +25,7 @@ class Clock:
             if not due:
                 break
             for window_id in due:
-                service.database.write(
-                    lambda transaction, window_id=window_id: service.windows.advance(
-                        transaction, window_id
-                    )
-                )
+                service.database.write(partial(service.windows.advance, window_id=window_id))
         with service.database.read() as connection:
             upcoming = store.next_due(connection)
         poll = service.conf.engine.poll_seconds
@@ -53,11 +51,7 @@ class Follower:
             generations = inventory.unresolved(connection)
             unfinished = store.unfinished(connection) if generations else ()
         for window_id in unfinished:
-            service.database.write(
-                lambda transaction, window_id=window_id: service.windows.refresh(
-                    transaction, window_id
-                )
-            )
+            service.database.write(partial(service.windows.refresh, window_id=window_id))
         if generations:
             service.database.write(
                 lambda transaction: inventory.resolved(transaction, generations)

@@ -83,7 +83,7 @@ def _address(host: Host) -> str:
 
 def _region(
     transaction: Transaction, project: str, cloud: str, region: str, stamp: dt.datetime
-) -> sa.Row[Any]:
+) -> Any:
     """Craton's region of this name; made, with project and cloud, where there is none."""
     columns = (craton.regions.c.id, craton.regions.c.cloud_id, craton.regions.c.project_id)
     find = sa.select(*columns).where(craton.regions.c.name == region)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import openstack.config
 import openstack.exceptions
 from keystoneauth1.session import Session
+from openstack.config.cloud_region import CloudRegion
 from oslo_config import cfg
 
 #: Region's name where neither clouds.yaml nor OS_REGION_NAME gives one.
@@ -46,14 +47,8 @@ def regions(conf: cfg.ConfigOpts) -> list[Region]:
 
 
 def _region(conf: cfg.ConfigOpts, name: str | None, entry: str | None) -> Region:
-    wanted = {"region_name": name} if name else {}
     try:
-        loader = openstack.config.OpenStackConfig()
-        try:
-            found = loader.get_one(cloud=entry, **wanted)
-        except openstack.exceptions.ConfigException:
-            # clouds.yaml lists the regions of this cloud, and ours has a name of Craton's
-            found = loader.get_one(cloud=entry)
+        found = _entry(openstack.config.OpenStackConfig(), name, entry)
     except openstack.exceptions.ConfigException as error:
         raise NoCloud(f"credentials of region {name or 'from the environment'}: {error}") from None
     region_name = found.get_region_name() or name or _DEFAULT_REGION
@@ -70,5 +65,16 @@ def _region(conf: cfg.ConfigOpts, name: str | None, entry: str | None) -> Region
             collect_timing=False,
         )
 
-    interface = conf.nova.interface or found.get_interface("compute") or "public"
+    interface = str(conf.nova.interface or found.get_interface("compute") or "public")
     return Region(name or region_name, session, region_name, interface)
+
+
+def _entry(
+    loader: openstack.config.OpenStackConfig, region: str | None, entry: str | None
+) -> CloudRegion:
+    """The entry of clouds.yaml; of one with several regions, the region of this name."""
+    if entry is None:
+        return loader.get_one()
+    same = [found for found in loader.get_all() if found.name == entry]
+    named = [found for found in same if found.config.get("region_name") == region]
+    return next(iter(named or same), None) or loader.get_one(cloud=entry)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import flask
@@ -132,7 +133,7 @@ def _last_event_id(since: int) -> int:
 def _stream(reader: _Reader, room: WaitingRoom, whose: str, since: int) -> Iterator[str]:
     yield ": events follow\n\n"
     while not room.closed:
-        found = room.wait_for(whose, lambda since=since: reader.after(since), _HEARTBEAT)
+        found = room.wait_for(whose, partial(reader.after, since), _HEARTBEAT)
         for event in found:
             number = event[reader.number]
             data = json.dumps(event, separators=(",", ":"))

@@ -1,0 +1,1 @@
+"""The main job on embedded parts, to look at: SQLite, a simulated cloud, one process."""
