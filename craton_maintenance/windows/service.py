@@ -1,4 +1,4 @@
-"""The use cases.
+"""What operators do: set, change, start, finish, cancel.
 
 Every function takes a running transaction, so that its caller can put more into
 it (an idempotency key, a variable of Craton's).  Events are stored last: their
@@ -11,15 +11,15 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from craton_maintenance.db import events as event_store
 from craton_maintenance.db import windows as store
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.domain import impact, scope, window
-from craton_maintenance.domain.event import Cause, Event, Type
-from craton_maintenance.domain.scope import HostKey, Item, Kind
+from craton_maintenance.domain.event import Cause, Type
+from craton_maintenance.domain.scope import HostKey, Kind
 from craton_maintenance.domain.window import FINAL, State, Times
-from craton_maintenance.errors import Code, Problem, not_found
+from craton_maintenance.errors import Code, Problem
 from craton_maintenance.windows import checks, names, telling
+from craton_maintenance.windows.upkeep import Upkeep, found, locked, times_of
 
 #: What may still be changed once a window is open.
 _WHILE_OPEN = frozenset(
@@ -39,17 +39,11 @@ _DEFAULTS: dict[str, Any] = {
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Windows:
-    """The use cases of windows, for one deployment."""
+class Windows(Upkeep):
+    """Everything that can be done with windows, for one deployment."""
 
-    #: gives the current time, aware, in UTC
-    clock: Callable[[], dt.datetime]
-    #: who speaks, as configured at this moment
-    speaker: Callable[[Transaction], telling.Speaker]
     #: longest time ahead, and longest duration
     longest: dt.timedelta
-    #: called after a commit that stored events
-    wake: Callable[[], None]
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 
     # -- set and change ------------------------------------------------------------
@@ -92,7 +86,7 @@ class Windows:
         self._refuse_overlap(transaction, row, times)
         parts = impact.parts(store.servers_on(transaction.connection, row["id"]))
         store.write_parts(transaction, row["id"], parts)
-        self._tell_states(
+        self.tell_states(
             transaction,
             row,
             times,
@@ -103,7 +97,7 @@ class Windows:
             Cause.OPERATOR,
             actor,
         )
-        return _found(store.get(transaction.connection, row["id"]))
+        return found(store.get(transaction.connection, row["id"]))
 
     def change(
         self,
@@ -120,7 +114,7 @@ class Windows:
         :raises Problem: 404; 409 where the window's state forbids it; 412 stale; 400
         """
         now = self.clock()
-        row = _locked(transaction, window_id, revision)
+        row = locked(transaction, window_id, revision)
         state = self._refuse_over(row, now)
         known = names.Names.read(transaction.connection, [_all_names(request)])
         wanted = dict(row)
@@ -135,23 +129,23 @@ class Windows:
             wanted["scope"] = names.as_json(items)
         changed = {key for key in wanted if wanted[key] != row[key]}
         if not changed:
-            return _found(store.get(transaction.connection, window_id))
+            return found(store.get(transaction.connection, window_id))
         if state is State.OPEN:
             _refuse_while_open(request, changed)
-        times = _times(wanted)
+        times = times_of(wanted)
         if changed & {"start_at", "end_at"}:
             checks.times(times, now, self.longest, is_open=state is State.OPEN)
         wanted.update(revision=row["revision"] + 1, updated_at=now)
-        before, hosts = self._resolve(transaction, window_id, items, state)
+        before, hosts = self.resolve(transaction, window_id, items, state)
         checks.retirement(wanted["retire"], items, hosts)
         checks.target(wanted, hosts)
         store.change_hosts(transaction, window_id, before, hosts)
         if changed & {"start_at", "end_at", "scope"}:
             self._refuse_overlap(transaction, wanted, times)
-        events = self._change_parts(
+        events = self.change_parts(
             transaction, wanted, state, Cause.OPERATOR, all_of=_seen_by_projects(changed)
         )
-        self._count(transaction, wanted, hosts)
+        self.count(transaction, wanted, hosts)
         admin = telling.to_admin(
             self.speaker(transaction),
             Type.WINDOW_UPDATED,
@@ -161,7 +155,7 @@ class Windows:
             actor,
         )
         # a start that was moved to now, or earlier, opens it
-        self._tell_states(
+        self.tell_states(
             transaction,
             wanted,
             times,
@@ -173,7 +167,7 @@ class Windows:
             actor,
             first=[admin, *events],
         )
-        return _found(store.get(transaction.connection, window_id))
+        return found(store.get(transaction.connection, window_id))
 
     # -- begin and end -------------------------------------------------------------
 
@@ -185,11 +179,11 @@ class Windows:
         :raises Problem: 404; 409 where it is over; 412 stale
         """
         now = self.clock()
-        row = _locked(transaction, window_id, revision)
+        row = locked(transaction, window_id, revision)
         if self._refuse_over(row, now) is State.OPEN:
             return self.advance(transaction, window_id, row)
         row.update(started_at=now, revision=row["revision"] + 1, updated_at=now)
-        self._refuse_overlap(transaction, row, _times(row))
+        self._refuse_overlap(transaction, row, times_of(row))
         return self.advance(transaction, window_id, row, Cause.OPERATOR, actor)
 
     def finish(
@@ -200,7 +194,7 @@ class Windows:
         :raises Problem: 404; 409 where it is not open; 412 stale
         """
         now = self.clock()
-        row = _locked(transaction, window_id, revision)
+        row = locked(transaction, window_id, revision)
         if self._refuse_over(row, now) is State.SCHEDULED:
             raise Problem(
                 409,
@@ -218,7 +212,7 @@ class Windows:
         :raises Problem: 404; 409 where it is open or over; 412 stale
         """
         now = self.clock()
-        row = _locked(transaction, window_id, revision)
+        row = locked(transaction, window_id, revision)
         if self._refuse_over(row, now) is State.OPEN:
             raise Problem(
                 409,
@@ -227,55 +221,6 @@ class Windows:
             )
         row.update(cancelled_at=now, revision=row["revision"] + 1, updated_at=now)
         return self.advance(transaction, window_id, row, Cause.OPERATOR, actor)
-
-    # -- what the clock and the inventory bring ------------------------------------
-
-    def advance(
-        self,
-        transaction: Transaction,
-        window_id: str,
-        row: dict[str, Any] | None = None,
-        cause: Cause = Cause.CLOCK,
-        actor: str = "clock",
-    ) -> store.Row:
-        """Tell the states that the window has reached since it was told last.
-
-        Does nothing where there is nothing to tell, so any number of engines may
-        call it.
-
-        :param row: the locked row, with changes that are still to be written
-        """
-        now = self.clock()
-        if row is None:
-            row = _locked(transaction, window_id)
-        told = State(row["told_state"])
-        times = _times(row)
-        states = window.path(told, window.state(times, now))
-        # the hosts stay as they are from the opening on: a last look before it
-        news = self._refresh(transaction, row, told) if State.OPEN in states else []
-        parts = store.parts(transaction.connection, window_id)
-        self._tell_states(
-            transaction, row, times, told, states, parts, now, cause, actor, first=news
-        )
-        return _found(store.get(transaction.connection, window_id))
-
-    def refresh(self, transaction: Transaction, window_id: str) -> bool:
-        """Bring a window's hosts, until it opens, and its projects' servers up to date.
-
-        :returns: whether anybody was told something
-        """
-        now = self.clock()
-        transaction.lock("admission")
-        found = store.lock(transaction, window_id)
-        if found is None:
-            return False
-        row = found._asdict()
-        state = window.state(_times(row), now)
-        if state in FINAL or State(row["told_state"]) in FINAL:
-            return False
-        events = self._refresh(transaction, row, state)
-        self._store(transaction, events, now)
-        return bool(events)
 
     # -- parts of the above --------------------------------------------------------
 
@@ -288,114 +233,8 @@ class Windows:
         )
         store.change_hosts(transaction, row["id"], frozenset(), hosts)
 
-    def _refresh(self, transaction: Transaction, row: dict[str, Any], state: State) -> list[Event]:
-        """Write what changed in the inventory; the events are the caller's to store."""
-        items = names.from_json(row["scope"])
-        before, hosts = self._resolve(transaction, row["id"], items, state)
-        store.change_hosts(transaction, row["id"], before, hosts)
-        cause = Cause.HOSTS_CHANGED if hosts != before else Cause.SERVERS_CHANGED
-        events = self._change_parts(transaction, row, state, cause)
-        if events or hosts != before:
-            self._count(transaction, row, hosts)
-            counts = ("hosts_count", "projects_count", "servers_count")
-            store.update(transaction, row["id"], {name: row[name] for name in counts})
-        if hosts != before:
-            said = telling.facts(row, state)
-            speaker = self.speaker(transaction)
-            events.insert(
-                0, telling.to_admin(speaker, Type.WINDOW_UPDATED, said, row, cause, "inventory")
-            )
-        return events
-
-    def _resolve(
-        self, transaction: Transaction, window_id: str, items: tuple[Item, ...], state: State
-    ) -> tuple[frozenset[HostKey], frozenset[HostKey]]:
-        """The hosts before and now. Once a window is open its hosts stay as they are."""
-        before = store.hosts(transaction.connection, window_id)
-        if state is not State.SCHEDULED:
-            return before, before
-        known = names.Names.of(transaction.connection, items)
-        return before, scope.resolve(items, known.hosts)
-
-    def _change_parts(
-        self,
-        transaction: Transaction,
-        row: Mapping[str, Any],
-        state: State,
-        cause: Cause,
-        all_of: bool = False,
-    ) -> list[Event]:
-        """Write each project's servers as they are now; events for those who see a change.
-
-        :param all_of: tell every project, also those with the same servers as before
-        """
-        before = store.parts(transaction.connection, row["id"])
-        after = impact.parts(store.servers_on(transaction.connection, row["id"]))
-        seen = impact.difference(before, after)
-        if not seen and not all_of:
-            return []
-        told = State(row["told_state"])
-        speaker, said = self.speaker(transaction), telling.facts(row, told)
-        entered = {project: after[project] for project in seen.entered}
-        changed = {
-            project: after[project]
-            for project in (after if all_of else seen.changed)
-            if project not in entered
-        }
-        left: dict[str, tuple[str, ...]] = dict.fromkeys(seen.left, ())
-        store.write_parts(transaction, row["id"], entered | changed)
-        store.write_parts(transaction, row["id"], left, concerned=False)
-        events = telling.to_projects(speaker, Type.WINDOW_CREATED, said, entered, cause)
-        if told is State.OPEN:
-            # whoever waits for the opening has to hear of it as well
-            events += telling.to_projects(speaker, Type.WINDOW_OPENED, said, entered, cause)
-        events += telling.to_projects(speaker, Type.WINDOW_UPDATED, said, changed, cause)
-        gone = dataclasses.replace(said, state=State.CANCELLED)
-        return events + telling.to_projects(
-            speaker, Type.WINDOW_CANCELLED, gone, left, Cause.NOT_CONCERNED
-        )
-
-    def _tell_states(
-        self,
-        transaction: Transaction,
-        row: dict[str, Any],
-        times: Times,
-        told: State,
-        states: tuple[State, ...],
-        parts: Mapping[str, tuple[str, ...]],
-        now: dt.datetime,
-        cause: Cause,
-        actor: str,
-        first: list[Event] | None = None,
-    ) -> None:
-        """Write the row and store the events: ``first``, then those of ``states``."""
-        last = states[-1] if states else told
-        row["told_state"], row["due_at"] = last.value, window.due(times, last)
-        row["projects_count"] = len(parts)
-        row["servers_count"] = sum(len(servers) for servers in parts.values())
-        row.setdefault("hosts_count", len(store.hosts(transaction.connection, row["id"])))
-        store.update(
-            transaction, row["id"], {key: value for key, value in row.items() if key != "id"}
-        )
-        events = list(first or ())
-        if states:
-            events += telling.reached(self.speaker(transaction), states, row, parts, cause, actor)
-        self._store(transaction, events, now)
-
-    def _store(self, transaction: Transaction, events: list[Event], now: dt.datetime) -> None:
-        if events:
-            event_store.append(transaction, events, now)
-            transaction.after_commit(self.wake)
-
-    def _count(
-        self, transaction: Transaction, row: dict[str, Any], hosts: frozenset[HostKey]
-    ) -> None:
-        parts = store.parts(transaction.connection, row["id"])
-        row["hosts_count"], row["projects_count"] = len(hosts), len(parts)
-        row["servers_count"] = sum(len(servers) for servers in parts.values())
-
     def _refuse_over(self, row: Mapping[str, Any], now: dt.datetime) -> State:
-        state = window.state(_times(row), now)
+        state = window.state(times_of(row), now)
         if state in FINAL:
             raise Problem(
                 409, Code.WINDOW_OVER, f"The window is {state.value} and never changes again."
@@ -434,38 +273,6 @@ def _columns(request: Mapping[str, Any], known: names.Names) -> dict[str, Any]:
             item = known.item(Kind.HOST, request["target_host"], "target_host")
             columns["target_region"], columns["target_host"] = item.region, item.name
     return columns
-
-
-def _times(row: Mapping[str, Any]) -> Times:
-    return Times(
-        row["start_at"], row["end_at"], row["started_at"], row["finished_at"], row["cancelled_at"]
-    )
-
-
-def _found(row: store.Row | None) -> store.Row:
-    if row is None:
-        raise not_found("maintenance window")
-    return row
-
-
-def _locked(
-    transaction: Transaction, window_id: str, revision: int | None = None
-) -> dict[str, Any]:
-    """The window's row, in the order of locks: admission, window, event head."""
-    transaction.lock("admission")
-    row = _found(store.lock(transaction, window_id))._asdict()
-    _check_revision(row, revision)
-    return row
-
-
-def _check_revision(row: Mapping[str, Any], revision: int | None) -> None:
-    if revision is not None and revision != row["revision"]:
-        raise Problem(
-            412,
-            Code.STALE_REVISION,
-            f"The window was changed meanwhile: it is at revision {row['revision']}, not "
-            f"{revision}. Read it again.",
-        )
 
 
 def _refuse_while_open(request: Mapping[str, Any], changed: set[str]) -> None:
