@@ -212,8 +212,8 @@ class Cloud:
         if host.forced_down:
             return False
         now = self.now()
-        if host.alive:
-            return now >= host.started_at
+        if host.alive and now >= host.started_at:
+            return True
         return now - host.last_seen <= self.settings.timing.service_down_time
 
     def heartbeat(self, host: Host) -> float:

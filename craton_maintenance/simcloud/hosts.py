@@ -1,11 +1,17 @@
 """What happens to hosts that no API asks for: services that end, machines that fail."""
 from typing import Any
 
-from craton_maintenance.simcloud import build
+from craton_maintenance.simcloud import build, records
 from craton_maintenance.simcloud.cloud import Cloud
 from craton_maintenance.simcloud.fleet import HostSpec
 from craton_maintenance.simcloud.model import UNFINISHED, Host, Server
 from craton_maintenance.simcloud.moves import evacuation, live
+from craton_maintenance.simcloud.moves.common import idle
+
+_LOCAL_TASKS = frozenset({
+    "powering-off", "powering-on", "pausing", "unpausing", "suspending", "resuming",
+    "rescuing", "unrescuing", "rebooting", "spawning", "shelving", "shelving_offloading"})
+"""What only the compute service of a server's own host does."""
 
 
 def stop_compute(cloud: Cloud, name: str) -> None:
@@ -36,10 +42,20 @@ def _started(cloud: Cloud, host: Host) -> None:
     evacuation.clean_up(cloud, host.name)
     live.fail_stuck(cloud, host.name)
     for server in cloud.servers_on(host.name):
+        if server.task_state in _LOCAL_TASKS:
+            _drop_task(cloud, server)
         if server.id in host.lost and server.vm_state in ("active", "paused", "rescued"):
             server.vm_state, server.power_state = "stopped", 4
             cloud.touch(server)
     host.lost = set()
+
+
+def _drop_task(cloud: Cloud, server: Server) -> None:
+    """What was asked while nobody listened is forgotten; a boot has failed."""
+    if server.vm_state == "building":
+        records.fail(cloud, server, "The compute service was restarted while it was booting.")
+    else:
+        idle(cloud, server)
 
 
 def power_off(cloud: Cloud, name: str) -> list[Server]:

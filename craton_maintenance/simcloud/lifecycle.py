@@ -105,7 +105,9 @@ def _gone(cloud: Cloud, server: Server, action: Action) -> None:
 
 def _give_up_moves(cloud: Cloud, server: Server) -> None:
     for migration in cloud.migrations_of.get(server.id, ()):
-        if migration.status in UNFINISHED and migration.type != "evacuation":
+        # An evacuation that is done waits for its source's restart, whatever becomes of the
+        # server.
+        if migration.status in UNFINISHED and migration.status != "done":
             cloud.cancel(migration.timer)
             # What was only left to be confirmed is so by the deletion.
             done = migration.status in ("finished", "confirming")

@@ -218,6 +218,9 @@ def abort(cloud: Cloud, call: Call, server: Server, migration: Migration) -> Non
                            "compute_live_migration_abort")
     notifications.instance(cloud, server, "live_migration_abort.start", migration.source)
     cloud.cancel(migration.timer)
+    if migration.status == "queued":
+        # It must not be started any more while the abort is on its way.
+        cloud.live_queue[migration.source].remove(migration)
 
     def cancelled() -> None:
         records.end(cloud, action)
