@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from craton_maintenance.cli import base, columns, options, window
+from craton_maintenance.domain import times
 from craton_maintenance.domain.scope import NEVER_RETIRED, Kind
 
 #: What tells objects of the same name apart.
@@ -75,10 +76,22 @@ class _Set(_OfObject, base.ShowOne):
         kind, name, region = self.where(parsed_args)
         if self.kind in NEVER_RETIRED and parsed_args.retire:
             raise base.UsageError(f"--retire: a whole {self.noun} is never retired")
-        body = options.facts(parsed_args, dt.datetime.now(dt.UTC))
+        starts = None
+        if parsed_args.duration is not None and parsed_args.start is None:
+            starts = self._starts(self.client.maintenance(kind, name, region))
+        body = options.facts(parsed_args, dt.datetime.now(dt.UTC), starts)
         if parsed_args.start == dt.timedelta():
             del body["start"]
         return window.fields(self.client.set_maintenance(kind, name, body, region))
+
+    def _starts(self, found: Mapping[str, Any]) -> dt.datetime | None:
+        """The start of the window set on just this, if there is one: it is changed, then."""
+        for known in (*found["now"], *found["next"]):
+            if [*known["scope"]] == [self.kind.value] and len(
+                known["scope"][self.kind.value]
+            ) == 1:
+                return times.parse(known["start"])
+        return None
 
 
 class _Unset(_OfObject):

@@ -14,14 +14,20 @@ def test_the_same_for_every_kind(service, cli, noun):
     service.answer(window(), 201)
     service.answer(None, 204)
     assert cli(noun, "show", "x y", "-f", "json").json["state"] == "open"
-    assert (
-        cli(noun, "set", "x y", "--duration", "1h", "--reason", "r", "-f", "json").json == window()
-    )
+    assert cli(noun, "set", "x y", "--end", "+1h", "--reason", "r", "-f", "json").json == window()
     assert cli(noun, "unset", "x y").out == ""
     assert [x.method for x in service.requests] == ["GET", "PUT", "DELETE"]
     assert {x.path for x in service.requests} == {f"/v1/{noun}s/x%20y/maintenance"}
     body = service.requests[1].body
     assert set(body) == {"end", "reason"}
+
+
+def test_a_duration_counts_from_the_start_of_the_window_that_is_changed(service, cli):
+    zone = window(scope={"availability_zones": [{"name": "az1"}]}, start="2029-01-01T00:00:00Z")
+    service.answer({"state": "scheduled", "now": [], "next": [zone, window()]} | HOST)
+    service.answer(window())
+    cli("host", "set", "compute-01", "--duration", "3h")
+    assert service.requests[1].body == {"end": "2030-02-01T01:00:00Z"}
 
 
 @pytest.mark.parametrize("noun", ["host", "cell"])
