@@ -136,7 +136,8 @@ class Call:
                     "This Idempotency-Key was used for another request: take a new one.",
                 )
             return Answer(kept.answer, kept.status, kept.headers)
-        answer = work(transaction)
+        # taken before the work: whoever sends the same key meanwhile waits here, gets a
+        # duplicate key when this is committed, and finds the answer when it is repeated
         bulk.insert(
             transaction,
             idempotency_keys,
@@ -144,12 +145,18 @@ class Call:
                 {
                     "id": key_id,
                     "request": request,
-                    "status": answer.status,
-                    "answer": answer.body,
-                    "headers": dict(answer.headers),
+                    "status": 0,
+                    "answer": {},
+                    "headers": {},
                     "created_at": self.service.clock(),
                 }
             ],
+        )
+        answer = work(transaction)
+        transaction.execute(
+            sa.update(idempotency_keys)
+            .where(idempotency_keys.c.id == key_id)
+            .values(status=answer.status, answer=answer.body, headers=dict(answer.headers))
         )
         return answer
 
