@@ -1,0 +1,51 @@
+"""A deployment on each of the three databases."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from craton_maintenance.db.database import Database
+from craton_maintenance.service import Service
+from tests.support import databases, deployment
+from tests.support.deployment import Api, Clock
+
+#: two projects on the first two hosts, and hosts for whoever needs one
+FLEET = {
+    "compute-01": {"alpha": ["a-1", "a-2"], "beta": ["b-1"]},
+    "compute-02": {"alpha": ["a-3"]},
+    **{f"compute-{number:02}": {} for number in range(3, 41)},
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(__file__.rpartition("/")[0]):
+            item.add_marker(pytest.mark.services)
+
+
+@pytest.fixture(params=databases.KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+def database(kind: str, tmp_path) -> Iterator[Database]:
+    """A migrated database with a small fleet in its inventory."""
+    with databases.migrated(kind, tmp_path) as database:
+        deployment.stock(database, FLEET)
+        yield database
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def service(database: Database, clock: Clock) -> Service:
+    return deployment.service(database, clock)
+
+
+@pytest.fixture
+def operator(service: Service) -> Api:
+    return deployment.api(service)
