@@ -22,6 +22,8 @@ class Code(enum.StrEnum):
     UNAUTHENTICATED = "UNAUTHENTICATED"
     #: the caller's role does not allow this
     FORBIDDEN = "FORBIDDEN"
+    #: nothing is served at this path
+    NO_SUCH_PATH = "NO_SUCH_PATH"
     #: there is no such thing, or it is not the caller's
     NOT_FOUND = "NOT_FOUND"
     #: the path exists, the method does not

@@ -119,6 +119,8 @@ def _problems(error: jsonschema.ValidationError) -> list[tuple[str, str]]:
         ]
     if error.validator == "format" and error.cause is not None:
         return [(field, str(error.cause))]
+    if error.validator == "format" and "description" in error.schema:
+        return [(field, f"{error.instance!r} is not {error.schema['description']}")]
     if error.validator in ("anyOf", "oneOf") and "description" in error.schema:
         return [(field, f"{error.instance!r} is not {error.schema['description']}")]
     return [(field, error.message)]

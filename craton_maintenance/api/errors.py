@@ -16,7 +16,7 @@ _CODES = {
     400: Code.INVALID,
     401: Code.UNAUTHENTICATED,
     403: Code.FORBIDDEN,
-    404: Code.NOT_FOUND,
+    404: Code.NO_SUCH_PATH,
     405: Code.METHOD_NOT_ALLOWED,
     413: Code.TOO_LARGE,
 }

@@ -59,7 +59,7 @@ class Windows(Upkeep):
         transaction.lock("admission")
         known = names.Names.read(transaction.connection, [_all_names(request)])
         items = known.items(request["scope"])
-        start = checks.moment(request.get("start")) or now
+        start = checks.moment(request.get("start")) or now.replace(microsecond=0)
         times = Times(start=start, end=checks.moment(request.get("end")))
         checks.times(times, now, self.longest)
         row: dict[str, Any] = {
