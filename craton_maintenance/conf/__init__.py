@@ -11,9 +11,18 @@ from oslo_config import cfg
 from oslo_log import log
 from oslo_messaging import opts as messaging
 
-from craton_maintenance.conf import api, database, engine, events, inventory, nova, windows
+from craton_maintenance.conf import (
+    api,
+    craton,
+    database,
+    engine,
+    events,
+    inventory,
+    nova,
+    windows,
+)
 
-GROUPS = (api, database, engine, events, inventory, nova, windows)
+GROUPS = (api, craton, database, engine, events, inventory, nova, windows)
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:
