@@ -14,7 +14,6 @@ from typing import Any
 
 import oslo_messaging
 from oslo_config import cfg
-from oslo_messaging import exceptions
 
 from craton_maintenance.domain import times
 
@@ -55,7 +54,9 @@ class Bus:
                 self._transport._send_notification(
                     target, dict(context), message, version=_VERSION, retry=0
                 )
-            except (exceptions.MessagingException, OSError) as error:
+            except Exception as error:
+                # the driver's own, but also what it lets through of kombu and amqp
+                # when the broker is away at the first connection
                 raise NotTaken(f"{type(error).__name__}: {error}") from error
 
     def message(self, event: Any) -> dict[str, Any]:
