@@ -1,8 +1,9 @@
 """Services, hypervisors, zones, lists of servers, at several microversions."""
 import hashlib
 
+import novaclient
 import pytest
-from novaclient import exceptions
+from novaclient import api_versions, exceptions
 
 from craton_maintenance.simcloud import session, stop_compute
 from craton_maintenance.simcloud.errors import ApiError
@@ -27,6 +28,15 @@ def test_microversions_are_numbers(headers, minor):
         assert caught.value.status == 406
     else:
         assert of_compute(headers, 96) == minor
+
+
+def test_clients_discover_what_is_offered(cloud, admin):
+    newest = api_versions.discover_version(admin, api_versions.APIVersion("2.latest"))
+    assert newest == min(api_versions.APIVersion("2.96"), api_versions.APIVersion(
+        novaclient.API_MAX_VERSION.get_string()))
+    for service, highest in (("compute", (2, 96)), ("placement", (1, 39))):
+        data = session(cloud).get_endpoint_data(service_type=service)
+        assert data.max_microversion == highest
 
 
 def test_a_version_that_is_not_offered_is_406(cloud):
