@@ -118,7 +118,11 @@ class Deployment:
         self.now += dt.timedelta(seconds=seconds)
         self.cloud.clock.advance(seconds)
 
-    def move(self, server: str, host: str) -> None:
+    def now_plus(self, seconds: float) -> str:
+        """A time from now, as a request says it."""
+        return (self.now + dt.timedelta(seconds=seconds)).isoformat()
+
+    def move(self, server: str, host: str | None) -> None:
         """A server is on another host from now on; Nova shows it, nobody has synchronised."""
         self.cloud.place(self.cloud.server_named(server), host)
 
