@@ -54,6 +54,7 @@ class WindowViews:
             "scope": row.scope,
             "reason": row.reason,
             "target_host": target,
+            "approved": bool(row.approved),
             "allow_overlap": bool(row.allow_overlap),
             "started_at": _time(row.started_at),
             "finished_at": _time(row.finished_at),

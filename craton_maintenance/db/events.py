@@ -13,9 +13,6 @@ from craton_maintenance.db.database import Transaction
 from craton_maintenance.db.tables import event_head, event_seqs, events
 from craton_maintenance.domain.event import Event
 
-#: Events for projects and for operators have schemas of their own.
-_SCHEMAS = {"project": "event-window-project", "admin": "event-window-admin"}
-
 
 def append(
     transaction: Transaction,
@@ -34,7 +31,7 @@ def append(
     if not made:
         return
     for event in made:
-        schema.check(_SCHEMAS[event.audience.value], dict(event.payload))
+        schema.check(event.schema, dict(event.payload))
     position = transaction.execute(
         sa.select(event_head.c.position).where(event_head.c.id == 1).with_for_update()
     ).scalar_one()

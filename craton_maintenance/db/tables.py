@@ -57,6 +57,8 @@ windows = _table(
     sa.Column("target_region", Name(255)),
     sa.Column("target_host", Name(255)),
     sa.Column("allow_overlap", sa.Boolean(create_constraint=False), nullable=False),
+    #: False: announced only, until an administrator says that work may follow
+    sa.Column("approved", sa.Boolean(create_constraint=False), nullable=False),
     sa.Column("hosts_count", sa.Integer, nullable=False),
     sa.Column("projects_count", sa.Integer, nullable=False),
     sa.Column("servers_count", sa.Integer, nullable=False),
@@ -83,6 +85,23 @@ window_projects = _table(
     #: False once the project was told that it is not concerned any more
     sa.Column("concerned", sa.Boolean(create_constraint=False), nullable=False),
     sa.Index("ix_maintenance_window_projects_project", "project_id", "window_id"),
+)
+
+# -- Craton's variables ------------------------------------------------------------
+
+#: What we last read or wrote as ``maintenance_window`` of an object of Craton's.
+variables = _table(
+    "variables",
+    #: the row that the object's variables hang on
+    sa.Column("association_id", sa.Integer, primary_key=True, autoincrement=False),
+    #: ``kind:region:name:created``: ids may be used again by another object
+    sa.Column("object", Name(600), nullable=False),
+    #: sha256 of the value; None: it was absent
+    sa.Column("digest", Name(64)),
+    #: the window shown there
+    sa.Column("window_id", Name(_UUID)),
+    #: ``{code, message}`` of the last refusal, shown as ``maintenance_error``
+    sa.Column("error", Json),
 )
 
 # -- what Nova knows ---------------------------------------------------------------

@@ -34,6 +34,8 @@ class Type(enum.StrEnum):
     WINDOW_CLOSED = "maintenance.window.closed"
     #: A window was withdrawn, or does not concern the project any more.
     WINDOW_CANCELLED = "maintenance.window.cancelled"
+    #: What an operator wrote into Craton's variable was not taken; to operators only.
+    VARIABLE_REFUSED = "maintenance.variable.refused"
 
 
 #: The event that tells that a window has reached a state.
@@ -75,11 +77,19 @@ class Event:
     audience: Audience
     #: the project it is addressed to
     project_id: str
-    window_id: str
+    #: None: it is about no window
+    window_id: str | None
     #: the payload of the notification; strings, numbers, flat lists and maps only
     payload: Mapping[str, Any]
     #: all the project's servers concerned; None in events for operators
     servers: tuple[str, ...] | None = None
+
+    @property
+    def schema(self) -> str:
+        """The name of the schema that the payload is valid by."""
+        if self.type is Type.VARIABLE_REFUSED:
+            return "event-variable"
+        return f"event-window-{self.audience.value}"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -175,6 +185,26 @@ def for_admin(
     if fits(scope):
         payload["scope"] = scope
     return Event(event_type, Audience.ADMIN, project_id, window.id, payload)
+
+
+def variable_refused(
+    project_id: str, kind: str, name: str, region: str | None, code: str, message: str
+) -> Event:
+    """What an operator wrote into Craton's variable of an object was not taken.
+
+    :param project_id: the configured admin project
+    """
+    payload: dict[str, Any] = {
+        "service": SERVICE,
+        "project_id": project_id,
+        "kind": kind,
+        "name": _cut(name),
+        "code": code,
+        "message": _cut(message),
+    }
+    if region is not None:
+        payload["region"] = _cut(region)
+    return Event(Type.VARIABLE_REFUSED, Audience.ADMIN, project_id, None, payload)
 
 
 def replay(events: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -23,10 +23,26 @@ from craton_maintenance.windows.upkeep import Upkeep, found, locked, times_of
 
 #: What may still be changed once a window is open.
 _WHILE_OPEN = frozenset(
-    {"end", "reason", "announcement", "impact", "expected_interruption", "allow_overlap"}
+    {
+        "end",
+        "reason",
+        "announcement",
+        "impact",
+        "expected_interruption",
+        "allow_overlap",
+        "approved",
+    }
 )
 #: Request key to column, where the value is stored as it comes.
-_PLAIN = ("reason", "announcement", "impact", "expected_interruption", "retire", "allow_overlap")
+_PLAIN = (
+    "reason",
+    "announcement",
+    "impact",
+    "expected_interruption",
+    "retire",
+    "allow_overlap",
+    "approved",
+)
 
 _DEFAULTS: dict[str, Any] = {
     "reason": "",
@@ -48,11 +64,18 @@ class Windows(Upkeep):
 
     # -- set and change ------------------------------------------------------------
 
-    def set(self, transaction: Transaction, request: Mapping[str, Any], actor: str) -> store.Row:
+    def set(
+        self,
+        transaction: Transaction,
+        request: Mapping[str, Any],
+        actor: str,
+        approved: bool = True,
+    ) -> store.Row:
         """Set a window.
 
         :param request: valid by ``window-create``
         :param actor: who does it, for the record
+        :param approved: False: announced only, until an administrator approves it
         :raises Problem: 400 naming the field, 409 for an overlap
         """
         now = self.clock()
@@ -72,6 +95,7 @@ class Windows(Upkeep):
             "finished_at": None,
             "cancelled_at": None,
             **_DEFAULTS,
+            "approved": approved,
             "target_region": None,
             "target_host": None,
             **_columns(request, known),

@@ -166,6 +166,17 @@ def upgrade() -> None:
         mysql_engine="InnoDB",
     )
     op.create_table(
+        "maintenance_variables",
+        sa.Column("association_id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("object", types.Name(600), nullable=False),
+        sa.Column("digest", types.Name(64), nullable=True),
+        sa.Column("window_id", types.Name(36), nullable=True),
+        sa.Column("error", types.Json(), nullable=True),
+        sa.PrimaryKeyConstraint("association_id"),
+        mysql_charset="utf8mb4",
+        mysql_engine="InnoDB",
+    )
+    op.create_table(
         "maintenance_window_hosts",
         sa.Column("window_id", types.Name(36), nullable=False),
         sa.Column("region", types.Name(255), nullable=False),
@@ -216,6 +227,7 @@ def upgrade() -> None:
         sa.Column("target_region", types.Name(255), nullable=True),
         sa.Column("target_host", types.Name(255), nullable=True),
         sa.Column("allow_overlap", sa.Boolean(), nullable=False),
+        sa.Column("approved", sa.Boolean(), nullable=False),
         sa.Column("hosts_count", sa.Integer(), nullable=False),
         sa.Column("projects_count", sa.Integer(), nullable=False),
         sa.Column("servers_count", sa.Integer(), nullable=False),
