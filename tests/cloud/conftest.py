@@ -250,7 +250,7 @@ def installation(
             undo.callback(installed.keep_logs, pathlib.Path(where))
         undo.callback(identity.unregister, "maintenance")
         identity.register("maintenance", "craton-maintenance", installed.url)
-        undo.callback(installed.stop)
+        undo.callback(_stop, installed)
         installed.run("db", "upgrade")
         installed.start("api")
         installed.start("engine")
@@ -262,6 +262,11 @@ def installation(
         until(lambda: operator.api.get("/nova-hosts")["nova_hosts"], "the first synchronisation")
         figures.append(f"first synchronisation: {time.time() - began:.1f} s after the start")
         yield installed
+
+
+def _stop(installed: service.Installation) -> None:
+    statuses = installed.stop()
+    assert set(statuses.values()) <= {0}, f"did not end in good order: {statuses}"
 
 
 @pytest.fixture

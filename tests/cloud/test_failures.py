@@ -16,6 +16,7 @@ def test_nothing_is_lost_while_the_broker_is_away(
     operator, alpha, beta, hosts, fleet, installation, wire, tap, windows, figures
 ):
     """Windows set meanwhile are announced when it is back, in their order."""
+    assert installation.readiness()["ready"]
     wire.cut()
     try:
         made = [operator.api.announce({"hosts": [hosts[place]]})["id"] for place in (0, 3)]
@@ -48,7 +49,7 @@ def test_a_killed_engine_opens_the_window_when_it_is_back(
     operator, alpha, hosts, fleet, installation, windows, figures
 ):
     now = dt.datetime.now(dt.UTC).replace(microsecond=0)
-    start = now + dt.timedelta(seconds=3)
+    start = now + dt.timedelta(seconds=4)
     window = operator.api.announce({"hosts": [hosts[0]]}, start=start.isoformat())
     windows.append(window["id"])
     alpha.wait_alarm(window["id"], CREATED)
