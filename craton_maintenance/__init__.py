@@ -4,6 +4,7 @@ oslo.messaging and taskflow import eventlet where it is installed.  It must
 never patch the standard library here: the service runs on native threads, so
 oslo.service's threading backend is chosen before anything else is imported.
 """
+
 import warnings as _warnings
 
 with _warnings.catch_warnings():

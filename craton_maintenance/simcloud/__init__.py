@@ -1,4 +1,5 @@
 """A simulated cloud: what Nova, Keystone and Placement say and do, without them."""
+
 from craton_maintenance.simcloud.clock import RealClock, VirtualClock
 from craton_maintenance.simcloud.cloud import Cloud
 from craton_maintenance.simcloud.faults import Fault
@@ -12,6 +13,24 @@ from craton_maintenance.simcloud.transport import AUTH_URL, session
 from craton_maintenance.simcloud.wsgi import create_app
 
 __all__ = [
-    "AUTH_URL", "Chances", "Cloud", "Fault", "Fleet", "FleetError", "RealClock", "Settings",
-    "SimCloudServer", "Timing", "VirtualClock", "add_host", "create_app", "demo_fleet",
-    "large_fleet", "power_off", "remove_host", "session", "start_compute", "stop_compute"]
+    "AUTH_URL",
+    "Chances",
+    "Cloud",
+    "Fault",
+    "Fleet",
+    "FleetError",
+    "RealClock",
+    "Settings",
+    "SimCloudServer",
+    "Timing",
+    "VirtualClock",
+    "add_host",
+    "create_app",
+    "demo_fleet",
+    "large_fleet",
+    "power_off",
+    "remove_host",
+    "session",
+    "start_compute",
+    "stop_compute",
+]

@@ -1,4 +1,5 @@
 """python -m craton_maintenance.simcloud: serve a simulated cloud until interrupted."""
+
 import argparse
 import signal
 import sys
@@ -17,8 +18,9 @@ export OS_USER_DOMAIN_NAME=Default OS_PROJECT_DOMAIN_NAME=Default OS_REGION_NAME
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit status: 0, or 1 if the fleet is none or the port is taken."""
-    parser = argparse.ArgumentParser(prog="python -m craton_maintenance.simcloud",
-                                     description="A simulated OpenStack cloud.")
+    parser = argparse.ArgumentParser(
+        prog="python -m craton_maintenance.simcloud", description="A simulated OpenStack cloud."
+    )
     parser.add_argument("fleet", nargs="?", help="YAML file; a demo fleet without")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at")
     parser.add_argument("--port", type=int, default=8774, help="0: any that is free")
@@ -35,8 +37,11 @@ def main(arguments: list[str] | None = None) -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    sys.stdout.write(_HELLO.format(name=cloud.name, url=server.url, auth_url=server.auth_url,
-                                   region=cloud.settings.region))
+    sys.stdout.write(
+        _HELLO.format(
+            name=cloud.name, url=server.url, auth_url=server.auth_url, region=cloud.settings.region
+        )
+    )
     sys.stdout.flush()
     ended.wait()
     server.stop()

@@ -1,4 +1,5 @@
 """From a fleet's description to a cloud's state."""
+
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +29,13 @@ if TYPE_CHECKING:
 
 # Status: vm_state, power_state.
 _STATES = {
-    "ACTIVE": ("active", 1), "SHUTOFF": ("stopped", 4), "PAUSED": ("paused", 3),
-    "SUSPENDED": ("suspended", 7), "SHELVED_OFFLOADED": ("shelved_offloaded", 4),
-    "ERROR": ("error", 0)}
+    "ACTIVE": ("active", 1),
+    "SHUTOFF": ("stopped", 4),
+    "PAUSED": ("paused", 3),
+    "SUSPENDED": ("suspended", 7),
+    "SHELVED_OFFLOADED": ("shelved_offloaded", 4),
+    "ERROR": ("error", 0),
+}
 
 default_fleet = demo_fleet
 
@@ -118,7 +123,8 @@ def add_host(cloud: "Cloud", spec: HostSpec) -> Host:
         disabled=spec.disabled_reason is not None,
         disabled_reason=spec.disabled_reason or None,
         started_at=cloud.epoch - 86_400.0,
-        last_seen=cloud.epoch)
+        last_seen=cloud.epoch,
+    )
     cloud.by_host[spec.name] = {}
     return host
 
@@ -151,8 +157,13 @@ def _aggregates(cloud: "Cloud", fleet: Fleet) -> None:
 def _aggregate(cloud: "Cloud", name: str, hosts: list[str], metadata: dict[str, str]) -> None:
     number = cloud.number("aggregate")
     cloud.aggregates[number] = Aggregate(
-        number, ids.make_uuid(cloud.name, "aggregate", name), name, hosts, metadata,
-        cloud.epoch - 86_400.0)
+        number,
+        ids.make_uuid(cloud.name, "aggregate", name),
+        name,
+        hosts,
+        metadata,
+        cloud.epoch - 86_400.0,
+    )
 
 
 def _zone(host: Host, zone: str | None) -> None:
@@ -171,8 +182,13 @@ def _groups(cloud: "Cloud", fleet: Fleet, projects: dict[str, str]) -> dict[tupl
         ident = ids.make_uuid(cloud.name, "group", spec.project, spec.name)
         project = projects[spec.project]
         cloud.groups[ident] = ServerGroup(
-            ident, spec.name, project, _owner(cloud, project), spec.policy,
-            spec.max_server_per_host)
+            ident,
+            spec.name,
+            project,
+            _owner(cloud, project),
+            spec.policy,
+            spec.max_server_per_host,
+        )
         named[spec.project, spec.name] = ident
     return named
 
@@ -187,12 +203,20 @@ def _owner(cloud: "Cloud", project: str, name: str | None = None) -> str:
     return ids.make_hex(cloud.name, "user", "nobody")
 
 
-def _server(cloud: "Cloud", spec: ServerSpec, index: int, projects: dict[str, str],
-            flavors: dict[str, Flavor], groups: dict[tuple[str, str], str]) -> None:
-    for kind, name, known in (("project", spec.project, projects),
-                              ("flavor", spec.flavor, flavors),
-                              ("host", spec.host, cloud.hosts),
-                              ("status", spec.status, _STATES)):
+def _server(
+    cloud: "Cloud",
+    spec: ServerSpec,
+    index: int,
+    projects: dict[str, str],
+    flavors: dict[str, Flavor],
+    groups: dict[tuple[str, str], str],
+) -> None:
+    for kind, name, known in (
+        ("project", spec.project, projects),
+        ("flavor", spec.flavor, flavors),
+        ("host", spec.host, cloud.hosts),
+        ("status", spec.status, _STATES),
+    ):
         if name not in known:
             raise FleetError(f"server {spec.name}: no {kind} {name}")
     ident = ids.make_uuid(cloud.name, "server", spec.project, spec.name)
@@ -203,16 +227,35 @@ def _server(cloud: "Cloud", spec: ServerSpec, index: int, projects: dict[str, st
     # One second apart, so that the order of creation is the fleet's.
     created = cloud.epoch - 3600.0 - 1.0 * index
     server = Server(
-        id=ident, name=spec.name, project_id=project,
-        user_id=_owner(cloud, project, spec.user), flavor=flavors[spec.flavor],
-        number=cloud.number("server"), created_at=created, updated_at=created,
-        pinned_zone=spec.zone, metadata={k: str(v) for k, v in spec.metadata.items()},
-        tags=list(spec.tags), vm_state=vm_state, power_state=power, launched_at=created,
-        locked=spec.locked, locked_by_owner=spec.locked,
-        image_id=ids.make_uuid(cloud.name, "image", "sim"), hostname=spec.name)
-    server.actions.append(Action(
-        "create", f"req-{ids.make_uuid(cloud.name, 'request', ident)}", server.user_id,
-        project, created, created))
+        id=ident,
+        name=spec.name,
+        project_id=project,
+        user_id=_owner(cloud, project, spec.user),
+        flavor=flavors[spec.flavor],
+        number=cloud.number("server"),
+        created_at=created,
+        updated_at=created,
+        pinned_zone=spec.zone,
+        metadata={k: str(v) for k, v in spec.metadata.items()},
+        tags=list(spec.tags),
+        vm_state=vm_state,
+        power_state=power,
+        launched_at=created,
+        locked=spec.locked,
+        locked_by_owner=spec.locked,
+        image_id=ids.make_uuid(cloud.name, "image", "sim"),
+        hostname=spec.name,
+    )
+    server.actions.append(
+        Action(
+            "create",
+            f"req-{ids.make_uuid(cloud.name, 'request', ident)}",
+            server.user_id,
+            project,
+            created,
+            created,
+        )
+    )
     if vm_state != "shelved_offloaded":
         server.host = spec.host
         cloud.allocate(ident, spec.host, server.flavor.resources, (project, server.user_id))

@@ -1,4 +1,5 @@
 """A call as it arrives, and what is remembered of it."""
+
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -97,8 +98,9 @@ class Call:
         """A part of the body that must be there; 400."""
         body = self.body
         if not isinstance(body, dict) or name not in body:
-            raise bad_request(f"Invalid input for field/attribute {name}. '{name}' is a "
-                              "required property")
+            raise bad_request(
+                f"Invalid input for field/attribute {name}. '{name}' is a required property"
+            )
         return body[name]
 
     @property
@@ -117,7 +119,8 @@ class Call:
     def root(self) -> str:
         """URL of this service's API, as in its links."""
         return self.base + {"identity": "/identity/v3", "compute": "/compute/v2.1"}.get(
-            self.service, "/placement")
+            self.service, "/placement"
+        )
 
     def require_admin(self, rule: str) -> None:
         """403 for anybody but an administrator."""
@@ -126,5 +129,7 @@ class Call:
 
     def links(self, kind: str, ident: str) -> list[dict[str, str]]:
         """The two links of every resource of Nova."""
-        return [{"rel": "self", "href": f"{self.root}/{kind}/{ident}"},
-                {"rel": "bookmark", "href": f"{self.base}/compute/{kind}/{ident}"}]
+        return [
+            {"rel": "self", "href": f"{self.root}/{kind}/{ident}"},
+            {"rel": "bookmark", "href": f"{self.base}/compute/{kind}/{ident}"},
+        ]

@@ -1,4 +1,5 @@
 """Clocks that a simulated cloud can run on: the machine's, or one that a test moves."""
+
 import threading
 import time
 from collections.abc import Callable

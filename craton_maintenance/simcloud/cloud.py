@@ -1,4 +1,5 @@
 """The state of a simulated cloud, its indexes, and the transitions that are under way."""
+
 import heapq
 import itertools
 import random
@@ -36,8 +37,13 @@ class Cloud:
     """One cloud, one region. All public methods are to be called under its lock, or by
     nobody else at the same time; the WSGI application takes the lock itself."""
 
-    def __init__(self, fleet: Fleet | None = None, clock: Clock | None = None,
-                 seed: int = 0, settings: Settings | None = None) -> None:
+    def __init__(
+        self,
+        fleet: Fleet | None = None,
+        clock: Clock | None = None,
+        seed: int = 0,
+        settings: Settings | None = None,
+    ) -> None:
         fleet = fleet if fleet is not None else build.default_fleet()
         self.name = fleet.name
         self.clock: Clock = clock if clock is not None else RealClock()
@@ -174,14 +180,16 @@ class Cloud:
         """The server of that name, of the project of that name; KeyError."""
         for server in self.servers.values():
             if server.name == name and (
-                    project is None or self.projects[server.project_id].name == project):
+                project is None or self.projects[server.project_id].name == project
+            ):
                 return server
         raise KeyError(name)
 
     # Allocations
 
-    def allocate(self, consumer: str, host: str, resources: Resources,
-                 owner: tuple[str, str]) -> None:
+    def allocate(
+        self, consumer: str, host: str, resources: Resources, owner: tuple[str, str]
+    ) -> None:
         """Have a consumer hold resources of a host; adds to what it holds elsewhere."""
         self.release(consumer, host)
         provider = self.hosts[host]

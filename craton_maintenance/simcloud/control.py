@@ -2,6 +2,7 @@
 
 None of it exists in a real cloud, so none of it is counted, judged or struck by faults.
 """
+
 from dataclasses import asdict, fields
 from typing import Any
 
@@ -12,8 +13,11 @@ from craton_maintenance.simcloud.cloud import Cloud
 from craton_maintenance.simcloud.errors import bad_request, conflict, not_found
 from craton_maintenance.simcloud.faults import Fault
 
-_ACTIONS = {"stop-compute": hosts.stop_compute, "start-compute": hosts.start_compute,
-            "power-off": hosts.power_off}
+_ACTIONS = {
+    "stop-compute": hosts.stop_compute,
+    "start-compute": hosts.start_compute,
+    "power-off": hosts.power_off,
+}
 _SETTABLE = {f.name for f in fields(Fault)} - {"effect", "seen", "fired"}
 
 
@@ -24,15 +28,22 @@ def calls(cloud: Cloud, call: Call) -> dict[str, Any]:
     if not after.isdigit():
         raise bad_request("after is a number")
     found = [asdict(record) for record in cloud.calls if record.number > int(after)]
-    return {"calls": found, "counts": [
-        {"method": method, "template": template, "action": action, "count": count}
-        for (method, template, action), count in cloud.counts.items()]}
+    return {
+        "calls": found,
+        "counts": [
+            {"method": method, "template": template, "action": action, "count": count}
+            for (method, template, action), count in cloud.counts.items()
+        ],
+    }
 
 
 def violations(cloud: Cloud, call: Call) -> dict[str, Any]:
     call.require_admin("sim:violations")
-    return {"violations": [{"call": asdict(record), "objection": text}
-                           for record, text in cloud.violations]}
+    return {
+        "violations": [
+            {"call": asdict(record), "objection": text} for record, text in cloud.violations
+        ]
+    }
 
 
 def _fault(fault: Fault) -> dict[str, Any]:
@@ -49,8 +60,11 @@ def add_fault(cloud: Cloud, call: Call) -> Answer:
     call.require_admin("sim:faults")
     wanted = call.member("fault")
     if not isinstance(wanted, dict) or (unknown := set(wanted) - _SETTABLE):
-        raise bad_request(f"a fault has no {sorted(unknown)}"
-                          if isinstance(wanted, dict) else "a fault is a mapping")
+        raise bad_request(
+            f"a fault has no {sorted(unknown)}"
+            if isinstance(wanted, dict)
+            else "a fault is a mapping"
+        )
     fault = Fault(**wanted)
     cloud.faults.append(fault)
     return Answer(201, {"fault": _fault(fault)})
@@ -94,8 +108,12 @@ def remove_host(cloud: Cloud, call: Call, host: str) -> Answer:
 
 def show_clock(cloud: Cloud, call: Call) -> dict[str, Any]:
     """The time, and when the next transition is due, as seconds since 1970."""
-    return {"now": cloud.now(), "utc": ids.zulu(cloud.now()), "next_due": cloud.next_due(),
-            "virtual": isinstance(cloud.clock, VirtualClock)}
+    return {
+        "now": cloud.now(),
+        "utc": ids.zulu(cloud.now()),
+        "next_due": cloud.next_due(),
+        "virtual": isinstance(cloud.clock, VirtualClock),
+    }
 
 
 def advance(cloud: Cloud, call: Call) -> dict[str, Any]:

@@ -1,16 +1,34 @@
 """Errors in the three shapes of the three services."""
+
 import json
 from typing import Any
 
 _NOVA_NAMES = {
-    400: "badRequest", 401: "unauthorized", 403: "forbidden", 404: "itemNotFound",
-    405: "badMethod", 409: "conflictingRequest", 413: "overLimit", 415: "badMediaType",
-    429: "overLimit", 501: "notImplemented", 503: "serviceUnavailable"}
+    400: "badRequest",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "itemNotFound",
+    405: "badMethod",
+    409: "conflictingRequest",
+    413: "overLimit",
+    415: "badMediaType",
+    429: "overLimit",
+    501: "notImplemented",
+    503: "serviceUnavailable",
+}
 
 _TITLES = {
-    400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-    405: "Method Not Allowed", 406: "Not Acceptable", 409: "Conflict",
-    429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable"}
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    409: "Conflict",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 
 
 class ApiError(Exception):
@@ -55,11 +73,21 @@ def body(service: str, error: ApiError, request_id: str) -> bytes:
     if status == 401 or service == "identity":
         # The authentication middleware answers alike in front of every service.
         shape: dict[str, Any] = {
-            "error": {"code": status, "title": title, "message": error.message}}
+            "error": {"code": status, "title": title, "message": error.message}
+        }
     elif service == "placement":
-        shape = {"errors": [{
-            "status": status, "title": title, "detail": error.message,
-            "code": "placement.undefined_code", "request_id": request_id, **error.more}]}
+        shape = {
+            "errors": [
+                {
+                    "status": status,
+                    "title": title,
+                    "detail": error.message,
+                    "code": "placement.undefined_code",
+                    "request_id": request_id,
+                    **error.more,
+                }
+            ]
+        }
     else:
         name = _NOVA_NAMES.get(status, "computeFault")
         shape = {name: {"code": status, "message": error.message}}

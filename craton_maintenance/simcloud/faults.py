@@ -1,4 +1,5 @@
 """Failures on purpose: of calls, by their number, path and method."""
+
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +12,13 @@ if TYPE_CHECKING:
     from craton_maintenance.simcloud.cloud import Cloud
 
 _MESSAGES = {
-    404: "The resource could not be found.", 409: "Conflict.", 429: "Too many requests.",
+    404: "The resource could not be found.",
+    409: "Conflict.",
+    429: "Too many requests.",
     500: "Unexpected API Error. Please report this at http://bugs.launchpad.net/nova/ and "
-         "attach the Nova API log if possible.\n<class 'simcloud.Fault'>",
-    503: "Service unavailable."}
+    "attach the Nova API log if possible.\n<class 'simcloud.Fault'>",
+    503: "Service unavailable.",
+}
 
 
 @dataclass
@@ -89,6 +93,6 @@ class Fault:
             if isinstance(value, list):
                 if name.endswith("_links"):
                     continue
-                value = value[:len(value) - round(len(value) * self.partial)]
+                value = value[: len(value) - round(len(value) * self.partial)]
             thinned[name] = value
         return thinned

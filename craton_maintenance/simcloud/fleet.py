@@ -1,4 +1,5 @@
 """What a cloud starts with: written down in YAML, or built by a program."""
+
 import importlib.resources
 import os
 from collections.abc import Iterable
@@ -169,8 +170,9 @@ class Fleet:
         self.groups.append(GroupSpec(name, project, **more))
         return self
 
-    def add_server(self, name: str, project: str, host: str, flavor: str | None = None,
-                   **more: Any) -> "Fleet":
+    def add_server(
+        self, name: str, project: str, host: str, flavor: str | None = None, **more: Any
+    ) -> "Fleet":
         if flavor is None:
             flavor = self.flavors[0].name if self.flavors else "small"
         self.servers.append(ServerSpec(name, project, flavor, host, **more))
@@ -210,8 +212,13 @@ def demo_fleet() -> Fleet:
     return Fleet._from_text(source.read_text(encoding="utf-8"))
 
 
-def large_fleet(hosts: int = 1000, servers: int = 20_000, projects: int = 500,
-                zones: int = 4, group_every: int = 10) -> Fleet:
+def large_fleet(
+    hosts: int = 1000,
+    servers: int = 20_000,
+    projects: int = 500,
+    zones: int = 4,
+    group_every: int = 10,
+) -> Fleet:
     """A regular fleet for figures: servers go round the hosts, projects own runs of them.
 
     Of the runs of three servers every group_every-th is an anti-affinity group.
@@ -221,8 +228,13 @@ def large_fleet(hosts: int = 1000, servers: int = 20_000, projects: int = 500,
     fleet.add_flavor("large", vcpus=4, ram_mb=8192, disk_gb=40)
     per_host = servers // hosts + 1
     for i in range(hosts):
-        fleet.add_host(f"host-{i:05}", zone=f"zone-{i % zones}", vcpus=per_host * 4,
-                       ram_mb=per_host * 8192, disk_gb=per_host * 80)
+        fleet.add_host(
+            f"host-{i:05}",
+            zone=f"zone-{i % zones}",
+            vcpus=per_host * 4,
+            ram_mb=per_host * 8192,
+            disk_gb=per_host * 80,
+        )
     owners = [f"project-{p:04}" for p in range(projects)]
     for owner in owners:
         fleet.add_project(owner)
@@ -234,6 +246,11 @@ def large_fleet(hosts: int = 1000, servers: int = 20_000, projects: int = 500,
             group = f"group-{run:06}"
             if i % 3 == 0:
                 fleet.add_group(group, owner)
-        fleet.add_server(f"server-{i:06}", owner, f"host-{i % hosts:05}",
-                         "large" if i % 5 == 0 else "small", group=group)
+        fleet.add_server(
+            f"server-{i:06}",
+            owner,
+            f"host-{i % hosts:05}",
+            "large" if i % 5 == 0 else "small",
+            group=group,
+        )
     return fleet.complete()

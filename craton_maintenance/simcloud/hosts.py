@@ -1,4 +1,5 @@
 """What happens to hosts that no API asks for: services that end, machines that fail."""
+
 from typing import Any
 
 from craton_maintenance.simcloud import build, records
@@ -8,9 +9,22 @@ from craton_maintenance.simcloud.model import UNFINISHED, Host, Server
 from craton_maintenance.simcloud.moves import evacuation, live
 from craton_maintenance.simcloud.moves.common import idle
 
-_LOCAL_TASKS = frozenset({
-    "powering-off", "powering-on", "pausing", "unpausing", "suspending", "resuming",
-    "rescuing", "unrescuing", "rebooting", "spawning", "shelving", "shelving_offloading"})
+_LOCAL_TASKS = frozenset(
+    {
+        "powering-off",
+        "powering-on",
+        "pausing",
+        "unpausing",
+        "suspending",
+        "resuming",
+        "rescuing",
+        "unrescuing",
+        "rebooting",
+        "spawning",
+        "shelving",
+        "shelving_offloading",
+    }
+)
 """What only the compute service of a server's own host does."""
 
 
@@ -66,8 +80,11 @@ def power_off(cloud: Cloud, name: str) -> list[Server]:
     with cloud.lock:
         stop_compute(cloud, name)
         host = cloud.hosts[name]
-        lost = [server for server in cloud.servers_on(name)
-                if server.vm_state in ("active", "paused", "rescued", "resized")]
+        lost = [
+            server
+            for server in cloud.servers_on(name)
+            if server.vm_state in ("active", "paused", "rescued", "resized")
+        ]
         host.lost |= {server.id for server in lost}
         return lost
 
@@ -94,12 +111,18 @@ def remove(cloud: Cloud, name: str) -> None:
         cloud.settle()
         host = cloud.hosts[name]
         if cloud.by_host[name]:
-            raise ValueError("Unable to delete compute service that is hosting instances. "
-                             "Migrate or delete the instances first.")
-        if any(name in (m.source, m.dest) and m.status in UNFINISHED
-               for m in cloud.migrations.values()):
-            raise ValueError("Unable to delete compute service that has in-progress migrations. "
-                             "Complete the migrations or delete the instances first.")
+            raise ValueError(
+                "Unable to delete compute service that is hosting instances. "
+                "Migrate or delete the instances first."
+            )
+        if any(
+            name in (m.source, m.dest) and m.status in UNFINISHED
+            for m in cloud.migrations.values()
+        ):
+            raise ValueError(
+                "Unable to delete compute service that has in-progress migrations. "
+                "Complete the migrations or delete the instances first."
+            )
         for consumer in list(host.consumers):
             cloud.release(consumer, name)
         for aggregate in cloud.aggregates.values():

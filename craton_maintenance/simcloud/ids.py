@@ -1,4 +1,5 @@
 """Ids and times as OpenStack writes them, the same on every run."""
+
 import functools
 import hashlib
 import time

@@ -1,4 +1,5 @@
 """The part of Keystone's API v3 that clients of Nova, and services, need."""
+
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,15 +40,22 @@ def authenticate(cloud: Cloud, token_id: str | None) -> Token:
 
 def _version(call: Call) -> dict[str, Any]:
     return {
-        "id": "v3.14", "status": "stable", "updated": "2020-04-07T00:00:00Z",
+        "id": "v3.14",
+        "status": "stable",
+        "updated": "2020-04-07T00:00:00Z",
         "links": [{"rel": "self", "href": f"{call.base}/identity/v3/"}],
-        "media-types": [{"base": "application/json",
-                         "type": "application/vnd.openstack.identity-v3+json"}]}
+        "media-types": [
+            {"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}
+        ],
+    }
 
 
 def versions(cloud: Cloud, call: Call) -> Answer:
-    return Answer(300, {"versions": {"values": [_version(call)]}},
-                  (("Location", f"{call.base}/identity/v3/"),))
+    return Answer(
+        300,
+        {"versions": {"values": [_version(call)]}},
+        (("Location", f"{call.base}/identity/v3/"),),
+    )
 
 
 def version(cloud: Cloud, call: Call) -> dict[str, Any]:
@@ -68,8 +76,9 @@ def issue_token(cloud: Cloud, call: Call) -> Answer:
                 earlier = authenticate(cloud, identity["token"]["id"])
                 user = earlier.user
             else:
-                raise ApiError(401, f"Attempted to authenticate with an unsupported method: "
-                                    f"{method}")
+                raise ApiError(
+                    401, f"Attempted to authenticate with an unsupported method: {method}"
+                )
         if user is None:
             raise KeyError("methods")
         project = _scope(cloud, auth.get("scope"), user, earlier)
@@ -77,22 +86,25 @@ def issue_token(cloud: Cloud, call: Call) -> Answer:
         raise bad_request(f"Expecting to find {error} in auth.") from error
     token = new_token(cloud, user, project, methods)
     nocatalog = "nocatalog" in call.query
-    return Answer(201, {"token": render(cloud, call, token, not nocatalog)},
-                  (("X-Subject-Token", token.id),))
+    return Answer(
+        201, {"token": render(cloud, call, token, not nocatalog)}, (("X-Subject-Token", token.id),)
+    )
 
 
-def new_token(cloud: Cloud, user: User, project: Project | None,
-              methods: list[str]) -> Token:
+def new_token(cloud: Cloud, user: User, project: Project | None, methods: list[str]) -> Token:
     now = cloud.now()
     # A client compares the end of a token with the machine's clock, so a token of a cloud
     # whose time is not the machine's must not end.
     virtual = isinstance(cloud.clock, VirtualClock)
     token = Token(
         id=f"sim-{ids.make_hex(cloud.name, 'token', cloud.number('token'), user.id)}",
-        user=user, project=project,
+        user=user,
+        project=project,
         roles=list(user.roles.get(project.id, ())) if project is not None else [],
-        methods=methods, issued_at=now,
-        expires_at=None if virtual else now + cloud.settings.token_lifetime)
+        methods=methods,
+        issued_at=now,
+        expires_at=None if virtual else now + cloud.settings.token_lifetime,
+    )
     cloud.tokens[token.id] = token
     return token
 
@@ -122,33 +134,54 @@ def render(cloud: Cloud, call: Call, token: Token, catalog: bool = True) -> dict
     """A token's body, as its making and its validation show it."""
     body: dict[str, Any] = {
         "methods": token.methods,
-        "user": {"domain": DOMAIN, "id": token.user.id, "name": token.user.name,
-                 "password_expires_at": None},
+        "user": {
+            "domain": DOMAIN,
+            "id": token.user.id,
+            "name": token.user.name,
+            "password_expires_at": None,
+        },
         "audit_ids": [ids.make_hex("audit", token.id)[:22]],
-        "expires_at": "2999-12-31T23:59:59.000000Z" if token.expires_at is None
+        "expires_at": "2999-12-31T23:59:59.000000Z"
+        if token.expires_at is None
         else f"{ids.micros(token.expires_at)}Z",
-        "issued_at": f"{ids.micros(token.issued_at)}Z"}
+        "issued_at": f"{ids.micros(token.issued_at)}Z",
+    }
     if token.project is not None:
         body |= {
             "project": {"domain": DOMAIN, "id": token.project.id, "name": token.project.name},
             "is_domain": False,
-            "roles": [{"id": ids.make_hex("role", role), "name": role} for role in token.roles]}
+            "roles": [{"id": ids.make_hex("role", role), "name": role} for role in token.roles],
+        }
         if catalog:
             body["catalog"] = _catalog(cloud, call)
     return body
 
 
 def _catalog(cloud: Cloud, call: Call) -> list[dict[str, Any]]:
-    services = (("identity", "keystone", "/identity/v3"), ("compute", "nova", "/compute/v2.1"),
-                ("placement", "placement", "/placement"))
+    services = (
+        ("identity", "keystone", "/identity/v3"),
+        ("compute", "nova", "/compute/v2.1"),
+        ("placement", "placement", "/placement"),
+    )
     region = cloud.settings.region
-    return [{
-        "id": ids.make_hex(cloud.name, "catalog", kind), "type": kind, "name": name,
-        "endpoints": [{
-            "id": ids.make_hex(cloud.name, "endpoint", kind, interface),
-            "interface": interface, "region_id": region, "region": region,
-            "url": call.base + path} for interface in ("public", "internal", "admin")],
-    } for kind, name, path in services]
+    return [
+        {
+            "id": ids.make_hex(cloud.name, "catalog", kind),
+            "type": kind,
+            "name": name,
+            "endpoints": [
+                {
+                    "id": ids.make_hex(cloud.name, "endpoint", kind, interface),
+                    "interface": interface,
+                    "region_id": region,
+                    "region": region,
+                    "url": call.base + path,
+                }
+                for interface in ("public", "internal", "admin")
+            ],
+        }
+        for kind, name, path in services
+    ]
 
 
 def _subject(cloud: Cloud, call: Call) -> Token:
@@ -158,16 +191,18 @@ def _subject(cloud: Cloud, call: Call) -> Token:
     if token is None or not token.valid(cloud.now()):
         raise not_found("Could not recognize Fernet token")
     if subject != call.token.id and not {"admin", "service"} & set(call.token.roles):
-        raise ApiError(403, "You are not authorized to perform the requested action: "
-                            "identity:validate_token.")
+        raise ApiError(
+            403, "You are not authorized to perform the requested action: identity:validate_token."
+        )
     return token
 
 
 def show_token(cloud: Cloud, call: Call) -> Answer:
     token = _subject(cloud, call)
     catalog = "nocatalog" not in call.query
-    return Answer(200, {"token": render(cloud, call, token, catalog)},
-                  (("X-Subject-Token", token.id),))
+    return Answer(
+        200, {"token": render(cloud, call, token, catalog)}, (("X-Subject-Token", token.id),)
+    )
 
 
 def check_token(cloud: Cloud, call: Call) -> Answer:
@@ -184,22 +219,38 @@ def catalog(cloud: Cloud, call: Call) -> dict[str, Any]:
 
 
 def _project(call: Call, project: Project) -> dict[str, Any]:
-    return {"id": project.id, "name": project.name, "domain_id": "default",
-            "description": project.description, "enabled": True, "parent_id": "default",
-            "is_domain": False, "tags": [], "options": {},
-            "links": {"self": f"{call.root}/projects/{project.id}"}}
+    return {
+        "id": project.id,
+        "name": project.name,
+        "domain_id": "default",
+        "description": project.description,
+        "enabled": True,
+        "parent_id": "default",
+        "is_domain": False,
+        "tags": [],
+        "options": {},
+        "links": {"self": f"{call.root}/projects/{project.id}"},
+    }
 
 
 def _user(call: Call, user: User) -> dict[str, Any]:
-    return {"id": user.id, "name": user.name, "domain_id": "default", "enabled": True,
-            "password_expires_at": None, "options": {},
-            "links": {"self": f"{call.root}/users/{user.id}"}}
+    return {
+        "id": user.id,
+        "name": user.name,
+        "domain_id": "default",
+        "enabled": True,
+        "password_expires_at": None,
+        "options": {},
+        "links": {"self": f"{call.root}/users/{user.id}"},
+    }
 
 
 def _listed(call: Call, kind: str, items: list[dict[str, Any]]) -> dict[str, Any]:
     name = call.one("name")
-    return {kind: [item for item in items if name is None or item["name"] == name],
-            "links": {"next": None, "self": f"{call.root}{call.path}", "previous": None}}
+    return {
+        kind: [item for item in items if name is None or item["name"] == name],
+        "links": {"next": None, "self": f"{call.root}{call.path}", "previous": None},
+    }
 
 
 def _admin(call: Call, rule: str) -> None:
@@ -240,7 +291,15 @@ def show_user(cloud: Cloud, call: Call, user: str) -> dict[str, Any]:
 
 def list_roles(cloud: Cloud, call: Call) -> dict[str, Any]:
     _admin(call, "identity:list_roles")
-    roles: list[dict[str, Any]] = [{
-        "id": ids.make_hex("role", role), "name": role, "domain_id": None,
-        "description": None, "options": {}, "links": {}} for role in _ROLES]
+    roles: list[dict[str, Any]] = [
+        {
+            "id": ids.make_hex("role", role),
+            "name": role,
+            "domain_id": None,
+            "description": None,
+            "options": {},
+            "links": {},
+        }
+        for role in _ROLES
+    ]
     return _listed(call, "roles", roles)

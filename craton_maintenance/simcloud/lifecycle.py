@@ -1,4 +1,5 @@
 """What happens to a server on its host, or when it leaves for good."""
+
 from dataclasses import dataclass
 
 from craton_maintenance.simcloud import notifications, records, scheduler
@@ -33,11 +34,16 @@ CHANGES = {
     "unpause": Change("unpause", ("paused",), "unpausing", "active", 1, "unpause"),
     "suspend": Change("suspend", ("active",), "suspending", "suspended", 4, "suspend"),
     "resume": Change("resume", ("suspended",), "resuming", "active", 1, "resume"),
-    "rescue": Change("rescue", ("active", "stopped", "error"), "rescuing", "rescued", 1,
-                     "rescue"),
+    "rescue": Change("rescue", ("active", "stopped", "error"), "rescuing", "rescued", 1, "rescue"),
     "unrescue": Change("unrescue", ("rescued",), "unrescuing", "active", 1, "unrescue"),
-    "reboot": Change("reboot", ("active", "stopped", "paused", "suspended", "error"),
-                     "rebooting", "active", 1, "reboot"),
+    "reboot": Change(
+        "reboot",
+        ("active", "stopped", "paused", "suspended", "error"),
+        "rebooting",
+        "active",
+        1,
+        "reboot",
+    ),
 }
 
 
@@ -58,6 +64,7 @@ def change(cloud: Cloud, call: Call, server: Server, what: str) -> None:
         idle(cloud, server)
         records.end(cloud, action)
         notifications.instance(cloud, server, f"{step.event}.end", server.host)
+
     _unless_silent(cloud, server, cloud.settings.timing.power, done)
 
 
@@ -142,14 +149,14 @@ def shelve(cloud: Cloud, call: Call, server: Server) -> None:
     def late_offload() -> None:
         if server.vm_state == "shelved" and server.task_state is None:
             _offload(cloud, server, None)
+
     _unless_silent(cloud, server, cloud.settings.timing.shelve, shelved)
 
 
 def offload(cloud: Cloud, call: Call, server: Server) -> None:
     """Have a shelved server leave its host; 409."""
     check_state(call, server, "shelveOffload", ("shelved",))
-    action = records.begin(cloud, call, server, "shelveOffload",
-                           "compute_shelve_offload_instance")
+    action = records.begin(cloud, call, server, "shelveOffload", "compute_shelve_offload_instance")
     _offload(cloud, server, action)
 
 
@@ -168,6 +175,7 @@ def _offload(cloud: Cloud, server: Server, action: Action | None) -> None:
         idle(cloud, server)
         records.end(cloud, action)
         notifications.instance(cloud, server, "shelve_offload.end", source)
+
     _unless_silent(cloud, server, cloud.settings.timing.shelve / 2, offloaded)
 
 
@@ -189,8 +197,9 @@ def unshelve(cloud: Cloud, call: Call, server: Server, named: str | None = None)
                 records.end(cloud, action, str(error))
                 idle(cloud, server)
                 return
-            cloud.allocate(server.id, host.name, server.flavor.resources,
-                           (server.project_id, server.user_id))
+            cloud.allocate(
+                server.id, host.name, server.flavor.resources, (server.project_id, server.user_id)
+            )
             cloud.place(server, host.name)
         server.task_state = "spawning"
         cloud.touch(server)
@@ -204,6 +213,7 @@ def unshelve(cloud: Cloud, call: Call, server: Server, named: str | None = None)
         idle(cloud, server)
         records.end(cloud, action)
         notifications.instance(cloud, server, "unshelve.end", server.host)
+
     cloud.later(cloud.settings.timing.schedule, scheduled)
 
 

@@ -1,4 +1,5 @@
 """Microversions, compared as integers."""
+
 import re
 
 from craton_maintenance.simcloud.errors import ApiError
@@ -23,12 +24,18 @@ def of_compute(headers: dict[str, str], highest: int) -> int:
         return highest
     match = _VERSION.fullmatch(wanted)
     if match is None:
-        raise ApiError(400, f"API Version String {wanted} is of invalid format. Must be of "
-                            "format MajorNum.MinorNum.")
+        raise ApiError(
+            400,
+            f"API Version String {wanted} is of invalid format. Must be of "
+            "format MajorNum.MinorNum.",
+        )
     major, minor = int(match[1]), int(match[2])
     if major != 2 or not 1 <= minor <= highest:
-        raise UnknownVersion(406, f"Version {wanted} is not supported by the API. Minimum is "
-                                  f"2.1 and maximum is 2.{highest}.")
+        raise UnknownVersion(
+            406,
+            f"Version {wanted} is not supported by the API. Minimum is "
+            f"2.1 and maximum is 2.{highest}.",
+        )
     return minor
 
 
@@ -43,8 +50,12 @@ def of_placement(headers: dict[str, str]) -> int:
     if match is None:
         raise ApiError(400, f"invalid version string: {wanted}")
     if int(match[1]) != 1 or int(match[2]) > PLACEMENT_MAX:
-        raise UnknownVersion(406, f"Unacceptable version header: {wanted}",
-                             min_version="1.0", max_version=f"1.{PLACEMENT_MAX}")
+        raise UnknownVersion(
+            406,
+            f"Unacceptable version header: {wanted}",
+            min_version="1.0",
+            max_version=f"1.{PLACEMENT_MAX}",
+        )
     return int(match[2])
 
 
@@ -59,10 +70,14 @@ def _wanted(header: str, service: str) -> str | None:
 def answer_headers(service: str, minor: int) -> list[tuple[str, str]]:
     """What an answer says of its version."""
     if service == "compute":
-        return [("OpenStack-API-Version", f"compute 2.{minor}"),
-                ("X-OpenStack-Nova-API-Version", f"2.{minor}"),
-                ("Vary", "OpenStack-API-Version, X-OpenStack-Nova-API-Version")]
+        return [
+            ("OpenStack-API-Version", f"compute 2.{minor}"),
+            ("X-OpenStack-Nova-API-Version", f"2.{minor}"),
+            ("Vary", "OpenStack-API-Version, X-OpenStack-Nova-API-Version"),
+        ]
     if service == "placement":
-        return [("OpenStack-API-Version", f"placement 1.{minor}"),
-                ("Vary", "openstack-api-version")]
+        return [
+            ("OpenStack-API-Version", f"placement 1.{minor}"),
+            ("Vary", "openstack-api-version"),
+        ]
     return [("Vary", "X-Auth-Token")] if service == "identity" else []

@@ -1,4 +1,5 @@
 """What a cloud consists of. Times are seconds since 1970-01-01 UTC."""
+
 import math
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -167,9 +168,21 @@ class Server:
     actions: list[Action] = field(default_factory=list)
 
 
-UNFINISHED = frozenset({
-    "queued", "accepted", "preparing", "running", "pre-migrating", "migrating",
-    "post-migrating", "finished", "confirming", "reverting", "done"})
+UNFINISHED = frozenset(
+    {
+        "queued",
+        "accepted",
+        "preparing",
+        "running",
+        "pre-migrating",
+        "migrating",
+        "post-migrating",
+        "finished",
+        "confirming",
+        "reverting",
+        "done",
+    }
+)
 """States of migrations that still have to do with both hosts."""
 
 IN_PROGRESS_LIVE = frozenset({"queued", "preparing", "running"})

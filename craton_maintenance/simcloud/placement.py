@@ -1,4 +1,5 @@
 """The part of Placement's API that tells whether a host is empty and what has room."""
+
 from typing import Any
 
 from craton_maintenance.simcloud import microversion
@@ -8,21 +9,37 @@ from craton_maintenance.simcloud.errors import ApiError, bad_request, not_found
 from craton_maintenance.simcloud.model import NOTHING, Host, Resources
 
 _CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB")
-_KINDS = ((0, "self", ""), (0, "inventories", "/inventories"), (0, "usages", "/usages"),
-          (1, "aggregates", "/aggregates"), (6, "traits", "/traits"),
-          (11, "allocations", "/allocations"))
+_KINDS = (
+    (0, "self", ""),
+    (0, "inventories", "/inventories"),
+    (0, "usages", "/usages"),
+    (1, "aggregates", "/aggregates"),
+    (6, "traits", "/traits"),
+    (11, "allocations", "/allocations"),
+)
 
 
 def versions(cloud: Cloud, call: Call) -> dict[str, Any]:
-    return {"versions": [{
-        "id": "v1.0", "max_version": f"1.{microversion.PLACEMENT_MAX}", "min_version": "1.0",
-        "status": "CURRENT", "links": [{"rel": "self", "href": ""}]}]}
+    return {
+        "versions": [
+            {
+                "id": "v1.0",
+                "max_version": f"1.{microversion.PLACEMENT_MAX}",
+                "min_version": "1.0",
+                "status": "CURRENT",
+                "links": [{"rel": "self", "href": ""}],
+            }
+        ]
+    }
 
 
 def _admin(call: Call, rule: str) -> None:
     if not call.is_admin and "service" not in call.token.roles:
-        raise ApiError(403, "Access was denied to this resource.\n\n Policy does not allow "
-                            f"placement:{rule} to be performed.  ")
+        raise ApiError(
+            403,
+            "Access was denied to this resource.\n\n Policy does not allow "
+            f"placement:{rule} to be performed.  ",
+        )
 
 
 def _classes(resources: Resources) -> dict[str, int]:
@@ -33,10 +50,13 @@ def _classes(resources: Resources) -> dict[str, int]:
 def _view(host: Host, minor: int) -> dict[str, Any]:
     path = f"/resource_providers/{host.hypervisor_uuid}"
     view: dict[str, Any] = {
-        "uuid": host.hypervisor_uuid, "name": host.hypervisor_hostname,
+        "uuid": host.hypervisor_uuid,
+        "name": host.hypervisor_hostname,
         "generation": host.generation,
-        "links": [{"rel": rel, "href": path + tail}
-                  for since, rel, tail in _KINDS if minor >= since]}
+        "links": [
+            {"rel": rel, "href": path + tail} for since, rel, tail in _KINDS if minor >= since
+        ],
+    }
     if minor >= 14:
         view |= {"parent_provider_uuid": None, "root_provider_uuid": host.hypervisor_uuid}
     return view
@@ -44,8 +64,7 @@ def _view(host: Host, minor: int) -> dict[str, Any]:
 
 def list_providers(cloud: Cloud, call: Call) -> dict[str, Any]:
     _admin(call, "resource_providers:list")
-    unknown = set(call.query) - {"name", "uuid", "in_tree", "member_of", "required",
-                                 "resources"}
+    unknown = set(call.query) - {"name", "uuid", "in_tree", "member_of", "required", "resources"}
     if unknown:
         raise bad_request(f"Invalid query string parameters: {sorted(unknown)}")
     hosts = list(cloud.hosts.values())
@@ -60,8 +79,9 @@ def list_providers(cloud: Cloud, call: Call) -> dict[str, Any]:
     for required in ",".join(call.query.get("required", ())).split(","):
         if required:
             trait = required.removeprefix("!")
-            hosts = [host for host in hosts
-                     if (trait in _traits(host)) is not required.startswith("!")]
+            hosts = [
+                host for host in hosts if (trait in _traits(host)) is not required.startswith("!")
+            ]
     return {"resource_providers": [_view(host, call.minor) for host in hosts]}
 
 
@@ -70,8 +90,9 @@ def _find(cloud: Cloud, call: Call, ident: str, rule: str) -> Host:
     for host in cloud.hosts.values():
         if host.hypervisor_uuid == ident:
             return host
-    raise not_found("The resource could not be found.\n\n No resource provider with uuid "
-                    f"{ident} found  ")
+    raise not_found(
+        f"The resource could not be found.\n\n No resource provider with uuid {ident} found  "
+    )
 
 
 def show_provider(cloud: Cloud, call: Call, provider: str) -> dict[str, Any]:
@@ -80,15 +101,28 @@ def show_provider(cloud: Cloud, call: Call, provider: str) -> dict[str, Any]:
 
 def inventories(cloud: Cloud, call: Call, provider: str) -> dict[str, Any]:
     host = _find(cloud, call, provider, "inventories:list")
-    return {"resource_provider_generation": host.generation, "inventories": {
-        name: {"total": total, "reserved": 0, "min_unit": 1, "max_unit": total, "step_size": 1,
-               "allocation_ratio": 1.0} for name, total in _classes(host.capacity).items()}}
+    return {
+        "resource_provider_generation": host.generation,
+        "inventories": {
+            name: {
+                "total": total,
+                "reserved": 0,
+                "min_unit": 1,
+                "max_unit": total,
+                "step_size": 1,
+                "allocation_ratio": 1.0,
+            }
+            for name, total in _classes(host.capacity).items()
+        },
+    }
 
 
 def provider_usages(cloud: Cloud, call: Call, provider: str) -> dict[str, Any]:
     host = _find(cloud, call, provider, "usages")
-    return {"resource_provider_generation": host.generation,
-            "usages": dict(zip(_CLASSES, host.used, strict=True))}
+    return {
+        "resource_provider_generation": host.generation,
+        "usages": dict(zip(_CLASSES, host.used, strict=True)),
+    }
 
 
 def provider_allocations(cloud: Cloud, call: Call, provider: str) -> dict[str, Any]:
@@ -132,10 +166,15 @@ def allocations(cloud: Cloud, call: Call, consumer: str) -> dict[str, Any]:
     held = cloud.allocations.get(consumer)
     if not held:
         return {"allocations": {}}
-    body: dict[str, Any] = {"allocations": {
-        cloud.hosts[name].hypervisor_uuid: {
-            "resources": _classes(resources), "generation": cloud.hosts[name].generation}
-        for name, resources in held.items()}}
+    body: dict[str, Any] = {
+        "allocations": {
+            cloud.hosts[name].hypervisor_uuid: {
+                "resources": _classes(resources),
+                "generation": cloud.hosts[name].generation,
+            }
+            for name, resources in held.items()
+        }
+    }
     if call.minor >= 12:
         body["project_id"], body["user_id"] = cloud.allocation_owner[consumer]
     if call.minor >= 28:
@@ -149,8 +188,7 @@ def usages(cloud: Cloud, call: Call) -> dict[str, Any]:
     """What a project's servers take in all (1.9)."""
     project = call.one("project_id")
     if project is None:
-        raise bad_request("Invalid query string parameters: 'project_id' is a required "
-                          "property")
+        raise bad_request("Invalid query string parameters: 'project_id' is a required property")
     if project != call.project_id:
         _admin(call, "usages")
     user = call.one("user_id")

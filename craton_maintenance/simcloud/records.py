@@ -1,4 +1,5 @@
 """What is written down of a server's history: instance actions, faults, wishes."""
+
 from typing import TYPE_CHECKING
 
 from craton_maintenance.simcloud import ids
@@ -9,8 +10,9 @@ if TYPE_CHECKING:
     from craton_maintenance.simcloud.cloud import Cloud
 
 
-def begin(cloud: "Cloud", call: "Call", server: Server, name: str,
-          event: str | None = None) -> Action:
+def begin(
+    cloud: "Cloud", call: "Call", server: Server, name: str, event: str | None = None
+) -> Action:
     """Note that an action was asked for, and begin its first event."""
     now = cloud.now()
     action = Action(name, call.request_id, call.user_id, call.project_id, now, now)

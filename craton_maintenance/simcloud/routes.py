@@ -1,4 +1,5 @@
 """All paths that the simulated cloud answers."""
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -34,8 +35,12 @@ ROUTES: dict[str, dict[str, dict[str, Handler]]] = {
     },
     "identity": {
         "/": {"GET": keystone.version},
-        "/auth/tokens": {"POST": keystone.issue_token, "GET": keystone.show_token,
-                         "HEAD": keystone.check_token, "DELETE": keystone.revoke_token},
+        "/auth/tokens": {
+            "POST": keystone.issue_token,
+            "GET": keystone.show_token,
+            "HEAD": keystone.check_token,
+            "DELETE": keystone.revoke_token,
+        },
         "/auth/catalog": {"GET": keystone.catalog},
         "/auth/projects": {"GET": keystone.my_projects},
         "/projects": {"GET": keystone.list_projects},
@@ -63,20 +68,33 @@ ROUTES: dict[str, dict[str, dict[str, Handler]]] = {
         "/os-server-groups/{group}": {"GET": groups.show, "DELETE": groups.delete},
         "/servers": {"GET": servers.list_servers, "POST": servers.create},
         "/servers/detail": {"GET": servers.detail},
-        "/servers/{server}": {"GET": servers.show, "PUT": servers.update,
-                              "DELETE": servers.delete},
+        "/servers/{server}": {
+            "GET": servers.show,
+            "PUT": servers.update,
+            "DELETE": servers.delete,
+        },
         "/servers/{server}/action": {"POST": actions.perform},
-        "/servers/{server}/metadata": {"GET": metadata.index, "POST": metadata.update,
-                                       "PUT": metadata.replace},
-        "/servers/{server}/metadata/{key}": {"GET": metadata.show, "PUT": metadata.set_one,
-                                             "DELETE": metadata.delete},
-        "/servers/{server}/tags": {"GET": tags.index, "PUT": tags.replace,
-                                   "DELETE": tags.clear},
-        "/servers/{server}/tags/{tag}": {"GET": tags.check, "PUT": tags.add,
-                                         "DELETE": tags.delete},
+        "/servers/{server}/metadata": {
+            "GET": metadata.index,
+            "POST": metadata.update,
+            "PUT": metadata.replace,
+        },
+        "/servers/{server}/metadata/{key}": {
+            "GET": metadata.show,
+            "PUT": metadata.set_one,
+            "DELETE": metadata.delete,
+        },
+        "/servers/{server}/tags": {"GET": tags.index, "PUT": tags.replace, "DELETE": tags.clear},
+        "/servers/{server}/tags/{tag}": {
+            "GET": tags.check,
+            "PUT": tags.add,
+            "DELETE": tags.delete,
+        },
         "/servers/{server}/migrations": {"GET": migrations.list_of_server},
         "/servers/{server}/migrations/{migration}": {
-            "GET": migrations.show_of_server, "DELETE": migrations.abort},
+            "GET": migrations.show_of_server,
+            "DELETE": migrations.abort,
+        },
         "/servers/{server}/migrations/{migration}/action": {"POST": migrations.perform},
         "/servers/{server}/os-instance-actions": {"GET": instance_actions.index},
         "/servers/{server}/os-instance-actions/{request}": {"GET": instance_actions.show},
@@ -85,8 +103,11 @@ ROUTES: dict[str, dict[str, dict[str, Handler]]] = {
     "sim": {
         "/calls": {"GET": control.calls},
         "/violations": {"GET": control.violations},
-        "/faults": {"GET": control.list_faults, "POST": control.add_fault,
-                    "DELETE": control.clear_faults},
+        "/faults": {
+            "GET": control.list_faults,
+            "POST": control.add_fault,
+            "DELETE": control.clear_faults,
+        },
         "/hosts/{host}": {"PUT": control.add_host, "DELETE": control.remove_host},
         "/hosts/{host}/{what}": {"POST": control.host_action},
         "/clock": {"GET": control.show_clock, "POST": control.advance},
@@ -107,8 +128,14 @@ ROUTES: dict[str, dict[str, dict[str, Handler]]] = {
 
 # Answered without a token.
 _PUBLIC = {
-    versions.index, versions.list_versions, versions.show_version, keystone.versions,
-    keystone.version, keystone.issue_token, placement.versions}
+    versions.index,
+    versions.list_versions,
+    versions.show_version,
+    keystone.versions,
+    keystone.version,
+    keystone.issue_token,
+    placement.versions,
+}
 
 
 @dataclass(slots=True)
@@ -157,8 +184,7 @@ def find(service: str, method: str, path: str) -> Route:
     handler = methods.get(method)
     if handler is None:
         raise ApiError(405, "The method specified is not allowed for this resource.")
-    return Route(template, handler, dict(zip(names, values, strict=True)),
-                 handler in _PUBLIC)
+    return Route(template, handler, dict(zip(names, values, strict=True)), handler in _PUBLIC)
 
 
 def respond(cloud: Cloud, call: Call, route: Route) -> Answer:

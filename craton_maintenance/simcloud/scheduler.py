@@ -1,4 +1,5 @@
 """Where a server may go: the filters and weights of Nova's scheduler that matter here."""
+
 from collections import Counter
 
 from craton_maintenance.simcloud.cloud import Cloud
@@ -12,8 +13,13 @@ class NoValidHost(Exception):
     """No host passes the filters."""
 
 
-def pick(cloud: Cloud, server: Server, size: Resources, named: str | None = None,
-         exclude: str | None = None) -> Host:
+def pick(
+    cloud: Cloud,
+    server: Server,
+    size: Resources,
+    named: str | None = None,
+    exclude: str | None = None,
+) -> Host:
     """The host with the most free memory of those that pass; NoValidHost.
 
     A named host must pass the filters just the same.
@@ -39,12 +45,20 @@ def pick(cloud: Cloud, server: Server, size: Resources, named: str | None = None
 
 def fits(host: Host, size: Resources) -> bool:
     """Whether Placement has room for it."""
-    return all(used + more <= total for used, more, total
-               in zip(host.used, size, host.capacity, strict=True))
+    return all(
+        used + more <= total
+        for used, more, total in zip(host.used, size, host.capacity, strict=True)
+    )
 
 
-def _passes(cloud: Cloud, server: Server, host: Host, size: Resources,
-            group: ServerGroup | None, spread: Counter[str]) -> bool:
+def _passes(
+    cloud: Cloud,
+    server: Server,
+    host: Host,
+    size: Resources,
+    group: ServerGroup | None,
+    spread: Counter[str],
+) -> bool:
     if host.disabled or not cloud.is_up(host) or host.cell in cloud.cells_down:
         return False
     if server.pinned_zone is not None and host.zone != server.pinned_zone:
@@ -72,12 +86,14 @@ def _spread(cloud: Cloud, group: ServerGroup | None, server: Server) -> Counter[
     if group is None:
         return Counter()
     own = group.policy == "affinity"
-    return members_by_host(cloud, group, None if own else server,
-                           moves=not cloud.settings.stale_group_view)
+    return members_by_host(
+        cloud, group, None if own else server, moves=not cloud.settings.stale_group_view
+    )
 
 
-def members_by_host(cloud: Cloud, group: ServerGroup, without: Server | None,
-                    moves: bool = True) -> Counter[str]:
+def members_by_host(
+    cloud: Cloud, group: ServerGroup, without: Server | None, moves: bool = True
+) -> Counter[str]:
     """Members by host; with moves, those on their way count where they go as well."""
     found: Counter[str] = Counter()
     for ident in group.members:
@@ -86,8 +102,9 @@ def members_by_host(cloud: Cloud, group: ServerGroup, without: Server | None,
             continue
         places = {member.host}
         if moves:
-            places |= {m.dest for m in cloud.migrations_of.get(ident, ())
-                       if m.status in UNFINISHED}
+            places |= {
+                m.dest for m in cloud.migrations_of.get(ident, ()) if m.status in UNFINISHED
+            }
         found.update(place for place in places if place is not None)
     return found
 

@@ -1,4 +1,5 @@
 """A simulated cloud on a TCP port."""
+
 import threading
 from types import TracebackType
 
@@ -18,14 +19,16 @@ class SimCloudServer:
     A thread of its own lets transitions happen, and notifications go out, when nobody calls.
     """
 
-    def __init__(self, cloud: Cloud, host: str = "127.0.0.1", port: int = 0,
-                 threads: int = 8) -> None:
+    def __init__(
+        self, cloud: Cloud, host: str = "127.0.0.1", port: int = 0, threads: int = 8
+    ) -> None:
         self.cloud = cloud
         self._server = wsgi.Server((host, port), create_app(cloud), numthreads=threads)
         self._ended = threading.Event()
         self._threads = [
             threading.Thread(target=self._serve, name="simcloud", daemon=True),
-            threading.Thread(target=self._tick, name="simcloud-clock", daemon=True)]
+            threading.Thread(target=self._tick, name="simcloud-clock", daemon=True),
+        ]
 
     @property
     def url(self) -> str:
@@ -59,8 +62,12 @@ class SimCloudServer:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
-                 trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.stop()
 
     def _serve(self) -> None:

@@ -1,4 +1,5 @@
 """How a simulated cloud behaves: durations, limits, chances of failure."""
+
 from dataclasses import dataclass, field
 
 

@@ -1,4 +1,5 @@
 """A way for keystoneauth's sessions to reach a cloud in the same process."""
+
 import io
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -26,15 +27,21 @@ class WsgiAdapter(BaseAdapter):
         super().__init__()
         self._app = app
 
-    def send(self, request: requests.PreparedRequest,  # type: ignore[override]
-             **kwargs: Any) -> requests.Response:
+    def send(  # type: ignore[override]
+        self,
+        request: requests.PreparedRequest,
+        **kwargs: Any,
+    ) -> requests.Response:
         """As a network's adapter: requests' ReadTimeout or ConnectionError for lost answers."""
         started: list[Any] = []
         try:
             body = b"".join(self._app(_environ(request), lambda *args: started.extend(args)))
         except ConnectionLost as error:
-            kind = (requests.exceptions.ReadTimeout if error.timeout
-                    else requests.exceptions.ConnectionError)
+            kind = (
+                requests.exceptions.ReadTimeout
+                if error.timeout
+                else requests.exceptions.ConnectionError
+            )
             raise kind(str(error), request=request) from error
         status, headers = started[:2]
         response = requests.Response()
@@ -59,11 +66,19 @@ def _environ(request: requests.PreparedRequest) -> dict[str, Any]:
     elif not isinstance(body, bytes):
         raise TypeError("only whole bodies")
     environ: dict[str, Any] = {
-        "REQUEST_METHOD": request.method, "SCRIPT_NAME": "", "PATH_INFO": unquote(url.path),
-        "QUERY_STRING": url.query, "SERVER_NAME": url.hostname, "SERVER_PORT": "80",
-        "SERVER_PROTOCOL": "HTTP/1.1", "HTTP_HOST": url.netloc,
-        "CONTENT_LENGTH": str(len(body)), "wsgi.url_scheme": url.scheme,
-        "wsgi.input": io.BytesIO(body), IN_PROCESS: True}
+        "REQUEST_METHOD": request.method,
+        "SCRIPT_NAME": "",
+        "PATH_INFO": unquote(url.path),
+        "QUERY_STRING": url.query,
+        "SERVER_NAME": url.hostname,
+        "SERVER_PORT": "80",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "HTTP_HOST": url.netloc,
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.url_scheme": url.scheme,
+        "wsgi.input": io.BytesIO(body),
+        IN_PROCESS: True,
+    }
     for name, value in request.headers.items():
         if isinstance(value, bytes):
             value = value.decode("latin-1")
@@ -76,22 +91,28 @@ def mount(cloud: Cloud, http: requests.Session) -> None:
     http.mount(BASE, WsgiAdapter(create_app(cloud)))
 
 
-def auth(cloud: Cloud, user: str = "admin", project: str | None = None,
-         auth_url: str = AUTH_URL) -> v3.Password:
+def auth(
+    cloud: Cloud, user: str = "admin", project: str | None = None, auth_url: str = AUTH_URL
+) -> v3.Password:
     """Credentials of a user of the fleet, for a project or its only one; KeyError."""
     for candidate in cloud.users.values():
         if candidate.name == user:
             if project is None:
                 project = cloud.projects[next(iter(candidate.roles))].name
             return v3.Password(
-                auth_url=auth_url, username=user, password=candidate.password,
-                project_name=project, user_domain_name="Default",
-                project_domain_name="Default")
+                auth_url=auth_url,
+                username=user,
+                password=candidate.password,
+                project_name=project,
+                user_domain_name="Default",
+                project_domain_name="Default",
+            )
     raise KeyError(user)
 
 
-def session(cloud: Cloud, user: str = "admin", project: str | None = None,
-            **options: Any) -> Session:
+def session(
+    cloud: Cloud, user: str = "admin", project: str | None = None, **options: Any
+) -> Session:
     """A keystoneauth session of a user, in this process; options as keystoneauth's."""
     http = requests.Session()
     http.trust_env = False

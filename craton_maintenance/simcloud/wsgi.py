@@ -3,6 +3,7 @@
 An arriving call is, in this order: brought up to date with the time, authenticated, given
 its microversion, routed, recorded, struck by faults, judged, handled, answered.
 """
+
 import errno
 import json
 from collections.abc import Callable, Iterable
@@ -18,14 +19,31 @@ IN_PROCESS = "craton_maintenance.simcloud.in_process"
 """In the environment of calls without a network: a lost answer is then raised."""
 
 _REASONS = {
-    200: "OK", 201: "Created", 202: "Accepted", 204: "No Content", 300: "Multiple Choices",
-    400: "Bad Request", 401: "Unauthorized", 403: "Forbidden", 404: "Not Found",
-    405: "Method Not Allowed", 406: "Not Acceptable", 409: "Conflict",
-    429: "Too Many Requests", 500: "Internal Server Error", 503: "Service Unavailable"}
+    200: "OK",
+    201: "Created",
+    202: "Accepted",
+    204: "No Content",
+    300: "Multiple Choices",
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    406: "Not Acceptable",
+    409: "Conflict",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
 
-_PREFIXES = (("/compute/v2.1", "compute"), ("/identity/v3", "identity"),
-             ("/placement", "placement"), ("/sim", "sim"),
-             ("/compute", "versions"), ("/identity", "versions"))
+_PREFIXES = (
+    ("/compute/v2.1", "compute"),
+    ("/identity/v3", "identity"),
+    ("/placement", "placement"),
+    ("/sim", "sim"),
+    ("/compute", "versions"),
+    ("/identity", "versions"),
+)
 
 
 class Application:
@@ -34,8 +52,9 @@ class Application:
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
 
-    def __call__(self, environ: dict[str, Any],
-                 start_response: Callable[..., Any]) -> Iterable[bytes]:
+    def __call__(
+        self, environ: dict[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
         call = _read(self.cloud, environ)
         hits: list[Fault] = []
         try:
@@ -90,15 +109,25 @@ def _read(cloud: Cloud, environ: dict[str, Any]) -> Call:
     for prefix, name in _PREFIXES:
         if path == prefix or path.startswith(prefix + "/"):
             if name != "versions":
-                service, path = name, path[len(prefix):]
+                service, path = name, path[len(prefix) :]
             break
     length = int(environ.get("CONTENT_LENGTH") or 0)
-    headers = {name[5:].replace("_", "-").lower(): value
-               for name, value in environ.items() if name.startswith("HTTP_")}
-    return Call(cloud, service, environ["REQUEST_METHOD"], path.rstrip("/") or "/",
-                environ.get("QUERY_STRING", ""),
-                environ["wsgi.input"].read(length) if length else b"", headers, base,
-                minor=1 if service == "compute" else 0)
+    headers = {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in environ.items()
+        if name.startswith("HTTP_")
+    }
+    return Call(
+        cloud,
+        service,
+        environ["REQUEST_METHOD"],
+        path.rstrip("/") or "/",
+        environ.get("QUERY_STRING", ""),
+        environ["wsgi.input"].read(length) if length else b"",
+        headers,
+        base,
+        minor=1 if service == "compute" else 0,
+    )
 
 
 def _minor(call: Call, highest: int) -> int:
@@ -117,19 +146,29 @@ def _record(cloud: Cloud, call: Call, route: routes.Route) -> CallRecord:
     if route.template.endswith("/action") and isinstance(body, dict) and body:
         action = next(iter(body))
     record = CallRecord(
-        number=cloud.number("call"), time=cloud.now(), service=call.service,
-        method=call.method, path=call.path, template=route.template, action=action,
-        params=route.params, query=call.query, body=body,
+        number=cloud.number("call"),
+        time=cloud.now(),
+        service=call.service,
+        method=call.method,
+        path=call.path,
+        template=route.template,
+        action=action,
+        params=route.params,
+        query=call.query,
+        body=body,
         user=call.token.user.name if call.token is not None else None,
         project=call.token.project.name
-        if call.token is not None and call.token.project is not None else None)
+        if call.token is not None and call.token.project is not None
+        else None,
+    )
     cloud.calls.append(record)
     cloud.counts[call.method, route.template, action] += 1
     return record
 
 
-def _handle(cloud: Cloud, call: Call, record: CallRecord, route: routes.Route,
-            hits: list[Fault]) -> Answer:
+def _handle(
+    cloud: Cloud, call: Call, record: CallRecord, route: routes.Route, hits: list[Fault]
+) -> Answer:
     for fault in hits:
         if fault.effect is not None:
             fault.effect(cloud, record)
@@ -168,9 +207,12 @@ def _send(call: Call, answer: Answer, start_response: Callable[..., Any]) -> lis
         body = answer.body
     else:
         body = json.dumps(answer.body).encode()
-    headers = [("Content-Length", str(len(body))),
-               ("X-OpenStack-Request-ID", call.request_id),
-               *microversion.answer_headers(call.service, call.minor), *answer.headers]
+    headers = [
+        ("Content-Length", str(len(body))),
+        ("X-OpenStack-Request-ID", call.request_id),
+        *microversion.answer_headers(call.service, call.minor),
+        *answer.headers,
+    ]
     # Nova names a type even where there is nothing.
     if body or call.service == "compute":
         headers.append(("Content-Type", "application/json"))

@@ -1,4 +1,5 @@
 """Cold migration and resize, and what ends them: confirm or revert."""
+
 from craton_maintenance.simcloud import notifications, records, scheduler
 from craton_maintenance.simcloud.calls import Call
 from craton_maintenance.simcloud.cloud import Cloud
@@ -20,8 +21,9 @@ _WISH = "cold_migration"
 _STOPPED_POWER = 4
 
 
-def start(cloud: Cloud, call: Call, server: Server, host: object = None,
-          flavor: Flavor | None = None) -> None:
+def start(
+    cloud: Cloud, call: Call, server: Server, host: object = None, flavor: Flavor | None = None
+) -> None:
     """Accept a cold migration, or with a flavor a resize; 400, 409."""
     what = "migrate" if flavor is None else "resize"
     host_of(server, what)
@@ -37,8 +39,9 @@ def start(cloud: Cloud, call: Call, server: Server, host: object = None,
     server.task_state = "resize_prep"
     server.old_vm_state = server.vm_state
     cloud.touch(server)
-    migration.timer = cloud.later(cloud.settings.timing.schedule, _schedule, cloud, migration,
-                                  named)
+    migration.timer = cloud.later(
+        cloud.settings.timing.schedule, _schedule, cloud, migration, named
+    )
 
 
 def _schedule(cloud: Cloud, migration: Migration, named: str | None) -> None:
@@ -48,12 +51,14 @@ def _schedule(cloud: Cloud, migration: Migration, named: str | None) -> None:
     try:
         if not cloud.is_up(cloud.hosts[migration.source]):
             raise scheduler.NoValidHost(scheduler.NOT_ENOUGH)
-        dest = scheduler.pick(cloud, server, migration.new_flavor.resources, named,
-                              exclude=migration.source)
+        dest = scheduler.pick(
+            cloud, server, migration.new_flavor.resources, named, exclude=migration.source
+        )
     except scheduler.NoValidHost:
         timing = cloud.settings.timing
-        migration.timer = cloud.later(timing.refuse - timing.schedule, _refused, cloud,
-                                      migration, scheduler.NOT_ENOUGH)
+        migration.timer = cloud.later(
+            timing.refuse - timing.schedule, _refused, cloud, migration, scheduler.NOT_ENOUGH
+        )
         return
     claim(cloud, migration, server, dest)
     migration.dest_host = dest.ip
@@ -141,6 +146,7 @@ def confirm(cloud: Cloud, call: Call, server: Server) -> None:
         _as_before(cloud, server)
         records.end(cloud, action)
         notifications.instance(cloud, server, "resize_confirm.end", migration.source)
+
     migration.timer = cloud.later(cloud.settings.timing.confirm, confirmed)
 
 
@@ -164,6 +170,7 @@ def revert(cloud: Cloud, call: Call, server: Server) -> None:
         _as_before(cloud, server)
         records.end(cloud, action)
         notifications.instance(cloud, server, "resize_revert.end", migration.source)
+
     migration.timer = cloud.later(cloud.settings.timing.confirm, reverted)
 
 

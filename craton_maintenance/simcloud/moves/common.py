@@ -1,21 +1,25 @@
 """What all moves have in common: records, allocations, state checks."""
+
 from craton_maintenance.simcloud.calls import Call
 from craton_maintenance.simcloud.cloud import Cloud
 from craton_maintenance.simcloud.errors import bad_request, conflict
 from craton_maintenance.simcloud.model import Action, Flavor, Host, Migration, Server
 
 
-def check_state(call: Call, server: Server, what: str, states: tuple[str, ...],
-                any_task: bool = False) -> None:
+def check_state(
+    call: Call, server: Server, what: str, states: tuple[str, ...], any_task: bool = False
+) -> None:
     """409 if the server is locked for this user, or in a state in which this can't be."""
     if server.locked and not call.is_admin:
         raise conflict(f"Instance {server.id} is locked")
     if server.vm_state not in states:
-        raise conflict(f"Cannot '{what}' instance {server.id} while it is in vm_state "
-                       f"{server.vm_state}")
+        raise conflict(
+            f"Cannot '{what}' instance {server.id} while it is in vm_state {server.vm_state}"
+        )
     if server.task_state is not None and not any_task:
-        raise conflict(f"Cannot '{what}' instance {server.id} while it is in task_state "
-                       f"{server.task_state}")
+        raise conflict(
+            f"Cannot '{what}' instance {server.id} while it is in task_state {server.task_state}"
+        )
 
 
 def host_of(server: Server, what: str = "migrate") -> str:
@@ -34,16 +38,31 @@ def check_host(cloud: Cloud, host: object) -> str | None:
     return host
 
 
-def new_migration(cloud: Cloud, call: Call, server: Server, kind: str, action: Action,
-                  flavor: Flavor | None = None) -> Migration:
+def new_migration(
+    cloud: Cloud,
+    call: Call,
+    server: Server,
+    kind: str,
+    action: Action,
+    flavor: Flavor | None = None,
+) -> Migration:
     """A migration record as it is before the scheduler has looked."""
     source = host_of(server)
     now = cloud.now()
     migration = Migration(
-        id=cloud.number("migration"), uuid=cloud.new_id("migration"), server_id=server.id,
-        type=kind, source=source, user_id=call.user_id, project_id=call.project_id,
-        old_flavor=server.flavor, new_flavor=flavor or server.flavor, created_at=now,
-        updated_at=now, action=action)
+        id=cloud.number("migration"),
+        uuid=cloud.new_id("migration"),
+        server_id=server.id,
+        type=kind,
+        source=source,
+        user_id=call.user_id,
+        project_id=call.project_id,
+        old_flavor=server.flavor,
+        new_flavor=flavor or server.flavor,
+        created_at=now,
+        updated_at=now,
+        action=action,
+    )
     if kind != "live-migration":
         migration.source_node = cloud.hosts[source].hypervisor_hostname
     cloud.migrations[migration.id] = migration
@@ -77,8 +96,12 @@ def unclaim(cloud: Cloud, migration: Migration, server: Server) -> None:
     """The server holds its source again, and nothing else."""
     cloud.release(server.id)
     cloud.release(migration.uuid)
-    cloud.allocate(server.id, migration.source, migration.old_flavor.resources,
-                   (server.project_id, server.user_id))
+    cloud.allocate(
+        server.id,
+        migration.source,
+        migration.old_flavor.resources,
+        (server.project_id, server.user_id),
+    )
 
 
 def idle(cloud: Cloud, server: Server) -> None:

@@ -1,4 +1,5 @@
 """Evacuation: rebuilding a server elsewhere, as its host is down."""
+
 from craton_maintenance.simcloud import notifications, records, scheduler
 from craton_maintenance.simcloud.calls import Call
 from craton_maintenance.simcloud.cloud import Cloud
@@ -33,8 +34,9 @@ def start(cloud: Cloud, call: Call, server: Server, host: object) -> None:
     notifications.instance(cloud, server, "evacuate", server.host)
     # From 2.95 on a server is not started elsewhere by itself.
     stays_off = server.vm_state == "stopped" or call.minor >= 95
-    migration.timer = cloud.later(cloud.settings.timing.schedule, _schedule, cloud, migration,
-                                  named, stays_off)
+    migration.timer = cloud.later(
+        cloud.settings.timing.schedule, _schedule, cloud, migration, named, stays_off
+    )
 
 
 def _schedule(cloud: Cloud, migration: Migration, named: str | None, stays_off: bool) -> None:
@@ -44,23 +46,26 @@ def _schedule(cloud: Cloud, migration: Migration, named: str | None, stays_off: 
     try:
         if records.wish(server, "evacuation") == "error":
             raise scheduler.NoValidHost(scheduler.NO_VALID_HOST)
-        dest = scheduler.pick(cloud, server, server.flavor.resources, named,
-                              exclude=migration.source)
+        dest = scheduler.pick(
+            cloud, server, server.flavor.resources, named, exclude=migration.source
+        )
     except scheduler.NoValidHost as error:
         set_status(cloud, migration, "error")
         records.end(cloud, migration.action, str(error))
         records.fail(cloud, server, str(error))
         return
     # The source is held too, until its service has started again and cleaned up.
-    cloud.allocate(server.id, dest.name, server.flavor.resources,
-                   (server.project_id, server.user_id))
+    cloud.allocate(
+        server.id, dest.name, server.flavor.resources, (server.project_id, server.user_id)
+    )
     migration.dest, migration.dest_node = dest.name, dest.hypervisor_hostname
     migration.dest_host = dest.ip
     set_status(cloud, migration, "pre-migrating")
     notifications.instance(cloud, server, "rebuild.start", dest.name)
     timing = cloud.settings.timing
-    migration.timer = cloud.later(timing.evacuate - timing.schedule, _arrive, cloud, migration,
-                                  stays_off)
+    migration.timer = cloud.later(
+        timing.evacuate - timing.schedule, _arrive, cloud, migration, stays_off
+    )
 
 
 def _arrive(cloud: Cloud, migration: Migration, stays_off: bool) -> None:
@@ -81,8 +86,11 @@ def _arrive(cloud: Cloud, migration: Migration, stays_off: bool) -> None:
 def clean_up(cloud: Cloud, source: str) -> None:
     """A compute service that starts drops what was evacuated from it."""
     for migration in cloud.migrations.values():
-        if (migration.source == source and migration.type == "evacuation"
-                and migration.status == "done"):
+        if (
+            migration.source == source
+            and migration.type == "evacuation"
+            and migration.status == "done"
+        ):
             set_status(cloud, migration, "completed")
             server = server_of(cloud, migration)
             if server is not None and server.host != source:

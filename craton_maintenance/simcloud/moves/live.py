@@ -1,4 +1,5 @@
 """Live migration: accepted, queued, preparing, running, then completed, error, cancelled."""
+
 import math
 from collections.abc import Callable
 
@@ -32,13 +33,15 @@ def start(cloud: Cloud, call: Call, server: Server, host: object, force: bool) -
     forced = named is not None and (force or call.minor < 30)
     if call.minor < 34:
         _check_at_once(cloud, server, named, forced)
-    action = records.begin(cloud, call, server, "live-migration",
-                           "conductor_live_migrate_instance")
+    action = records.begin(
+        cloud, call, server, "live-migration", "conductor_live_migrate_instance"
+    )
     migration = new_migration(cloud, call, server, "live-migration", action)
     server.task_state = "migrating"
     cloud.touch(server)
-    migration.timer = cloud.later(cloud.settings.timing.schedule, _schedule, cloud, migration,
-                                  named, forced)
+    migration.timer = cloud.later(
+        cloud.settings.timing.schedule, _schedule, cloud, migration, named, forced
+    )
 
 
 def _check_at_once(cloud: Cloud, server: Server, named: str | None, forced: bool) -> None:
@@ -56,8 +59,11 @@ def _destination(cloud: Cloud, server: Server, named: str | None, forced: bool) 
         raise scheduler.NoValidHost(scheduler.NOT_ENOUGH)
     if forced and named is not None:
         host = cloud.hosts[named]
-        if named == source or not cloud.is_up(host) or not scheduler.fits(
-                host, server.flavor.resources):
+        if (
+            named == source
+            or not cloud.is_up(host)
+            or not scheduler.fits(host, server.flavor.resources)
+        ):
             raise scheduler.NoValidHost(scheduler.NOT_ENOUGH)
         return host
     return scheduler.pick(cloud, server, server.flavor.resources, named, exclude=source)
@@ -71,8 +77,9 @@ def _schedule(cloud: Cloud, migration: Migration, named: str | None, forced: boo
         dest = _destination(cloud, server, named, forced)
     except scheduler.NoValidHost:
         timing = cloud.settings.timing
-        migration.timer = cloud.later(timing.refuse - timing.schedule, _refused, cloud,
-                                      migration, scheduler.NOT_ENOUGH)
+        migration.timer = cloud.later(
+            timing.refuse - timing.schedule, _refused, cloud, migration, scheduler.NOT_ENOUGH
+        )
         return
     claim(cloud, migration, server, dest)
     set_status(cloud, migration, "queued")
@@ -102,8 +109,7 @@ def _next_in_queue(cloud: Cloud, source: str) -> None:
             busy += 1
             set_status(cloud, migration, "preparing")
             if server := server_of(cloud, migration):
-                notifications.instance(cloud, server, "live_migration_pre.start",
-                                       migration.dest)
+                notifications.instance(cloud, server, "live_migration_pre.start", migration.dest)
             migration.timer = cloud.later(_PREPARE, _run, cloud, migration)
 
 
@@ -204,8 +210,7 @@ def _roll_back(cloud: Cloud, migration: Migration, status: str, reason: str | No
     records.end(cloud, migration.action, reason)
     server = server_of(cloud, migration)
     if server is not None:
-        notifications.instance(cloud, server, "live_migration_rollback.start",
-                               migration.source)
+        notifications.instance(cloud, server, "live_migration_rollback.start", migration.source)
         unclaim(cloud, migration, server)
         idle(cloud, server)
         notifications.instance(cloud, server, "live_migration_rollback.end", migration.source)
@@ -214,8 +219,9 @@ def _roll_back(cloud: Cloud, migration: Migration, status: str, reason: str | No
 
 def abort(cloud: Cloud, call: Call, server: Server, migration: Migration) -> None:
     """Have a migration in progress end where it began."""
-    action = records.begin(cloud, call, server, "live_migration_cancel",
-                           "compute_live_migration_abort")
+    action = records.begin(
+        cloud, call, server, "live_migration_cancel", "compute_live_migration_abort"
+    )
     notifications.instance(cloud, server, "live_migration_abort.start", migration.source)
     cloud.cancel(migration.timer)
     if migration.status == "queued":
@@ -226,22 +232,29 @@ def abort(cloud: Cloud, call: Call, server: Server, migration: Migration) -> Non
         records.end(cloud, action)
         notifications.instance(cloud, server, "live_migration_abort.end", migration.source)
         _roll_back(cloud, migration, "cancelled", None)
+
     migration.timer = cloud.later(cloud.settings.timing.abort, cancelled)
 
 
 def force_complete(cloud: Cloud, call: Call, server: Server, migration: Migration) -> None:
     """Have a running migration end now, whatever the interruption."""
-    action = records.begin(cloud, call, server, "live_migration_force_complete",
-                           "compute_live_migration_force_complete")
-    notifications.instance(cloud, server, "live_migration_force_complete.start",
-                           migration.source)
+    action = records.begin(
+        cloud,
+        call,
+        server,
+        "live_migration_force_complete",
+        "compute_live_migration_force_complete",
+    )
+    notifications.instance(cloud, server, "live_migration_force_complete.start", migration.source)
     cloud.cancel(migration.timer)
 
     def forced() -> None:
         records.end(cloud, action)
-        notifications.instance(cloud, server, "live_migration_force_complete.end",
-                               migration.source)
+        notifications.instance(
+            cloud, server, "live_migration_force_complete.end", migration.source
+        )
         _arrive(cloud, migration)
+
     migration.timer = cloud.later(cloud.settings.timing.abort, forced)
 
 

@@ -1,4 +1,5 @@
 """POST /servers/{server}/action."""
+
 from collections.abc import Callable
 from typing import Any
 
@@ -39,8 +40,9 @@ def _migrate_live(cloud: Cloud, call: Call, server: Server, given: Any) -> Answe
     if 30 <= call.minor < 68:
         allowed = allowed | {"force"}
     arguments = validate.properties("os-migrateLive", given, allowed, needed)
-    validate.flag("block_migration", arguments["block_migration"],
-          also=("auto",) if call.minor >= 25 else ())
+    validate.flag(
+        "block_migration", arguments["block_migration"], also=("auto",) if call.minor >= 25 else ()
+    )
     force = validate.flag("force", arguments.get("force", False))
     live.start(cloud, call, server, arguments["host"], force)
     return Answer(202)
@@ -55,8 +57,9 @@ def _migrate(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:
 
 
 def _resize(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:
-    arguments = validate.properties("resize", given, {"flavorRef", "OS-DCF:diskConfig"},
-                                    {"flavorRef"})
+    arguments = validate.properties(
+        "resize", given, {"flavorRef", "OS-DCF:diskConfig"}, {"flavorRef"}
+    )
     flavor = cloud.flavors.get(str(arguments["flavorRef"]).rsplit("/", 1)[-1])
     if flavor is None:
         raise bad_request(f"Flavor {arguments['flavorRef']} could not be found.")
@@ -132,8 +135,10 @@ def _unlock(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:
 def _reset_state(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:
     state = validate.properties("os-resetState", given, {"state"}, {"state"})["state"]
     if state not in ("active", "error"):
-        raise bad_request(f"Invalid input for field/attribute state. Value: {state}. {state!r} "
-                          "is not one of ['active', 'error']")
+        raise bad_request(
+            f"Invalid input for field/attribute state. Value: {state}. {state!r} "
+            "is not one of ['active', 'error']"
+        )
     lifecycle.reset_state(cloud, call, server, state)
     return Answer(202)
 
@@ -145,13 +150,24 @@ def _force_delete(cloud: Cloud, call: Call, server: Server, given: Any) -> Answe
 
 _ADMIN_ONLY = {
     "os-migrateLive": "os-migrate-server:migrate_live",
-    "migrate": "os-migrate-server:migrate", "evacuate": "os-evacuate",
+    "migrate": "os-migrate-server:migrate",
+    "evacuate": "os-evacuate",
     "os-resetState": "os-admin-actions:reset_state",
-    "shelveOffload": "os-shelve:shelve_offload"}
+    "shelveOffload": "os-shelve:shelve_offload",
+}
 
 _ACTIONS: dict[str, Callable[[Cloud, Call, Server, Any], Answer]] = {
-    "os-migrateLive": _migrate_live, "migrate": _migrate, "resize": _resize,
-    "confirmResize": _confirm, "revertResize": _revert, "evacuate": _evacuate,
-    "shelve": _shelve, "shelveOffload": _shelve_offload, "unshelve": _unshelve,
-    "lock": _lock, "unlock": _unlock, "os-resetState": _reset_state,
-    "forceDelete": _force_delete}
+    "os-migrateLive": _migrate_live,
+    "migrate": _migrate,
+    "resize": _resize,
+    "confirmResize": _confirm,
+    "revertResize": _revert,
+    "evacuate": _evacuate,
+    "shelve": _shelve,
+    "shelveOffload": _shelve_offload,
+    "unshelve": _unshelve,
+    "lock": _lock,
+    "unlock": _unlock,
+    "os-resetState": _reset_state,
+    "forceDelete": _force_delete,
+}

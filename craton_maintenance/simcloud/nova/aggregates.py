@@ -1,4 +1,5 @@
 """os-aggregates and os-availability-zone, for reading."""
+
 from typing import Any
 
 from craton_maintenance.simcloud import ids
@@ -13,10 +14,15 @@ def _view(aggregate: Aggregate, minor: int) -> dict[str, Any]:
     if minor >= 41:
         view["uuid"] = aggregate.uuid
     return view | {
-        "name": aggregate.name, "hosts": list(aggregate.hosts),
-        "metadata": dict(aggregate.metadata), "created_at": ids.micros(aggregate.created_at),
-        "updated_at": None, "deleted_at": None, "deleted": False,
-        "availability_zone": aggregate.zone}
+        "name": aggregate.name,
+        "hosts": list(aggregate.hosts),
+        "metadata": dict(aggregate.metadata),
+        "created_at": ids.micros(aggregate.created_at),
+        "updated_at": None,
+        "deleted_at": None,
+        "deleted": False,
+        "availability_zone": aggregate.zone,
+    }
 
 
 def list_aggregates(cloud: Cloud, call: Call) -> dict[str, Any]:
@@ -47,21 +53,42 @@ def _available(hosts: list[Host]) -> bool:
 
 
 def list_zones(cloud: Cloud, call: Call) -> dict[str, Any]:
-    return {"availabilityZoneInfo": [
-        {"zoneName": zone, "zoneState": {"available": _available(hosts)}, "hosts": None}
-        for zone, hosts in _zones(cloud).items()]}
+    return {
+        "availabilityZoneInfo": [
+            {"zoneName": zone, "zoneState": {"available": _available(hosts)}, "hosts": None}
+            for zone, hosts in _zones(cloud).items()
+        ]
+    }
 
 
 def detail_zones(cloud: Cloud, call: Call) -> dict[str, Any]:
     call.require_admin("os_compute_api:os-availability-zone:detail")
-    zones: list[dict[str, Any]] = [{
-        "zoneName": zone, "zoneState": {"available": _available(hosts)},
-        "hosts": {host.name: {"nova-compute": {
-            "available": not host.disabled, "active": cloud.is_up(host),
-            "updated_at": ids.micros(cloud.heartbeat(host))}} for host in hosts},
-    } for zone, hosts in _zones(cloud).items()]
-    control = {name: {"available": True, "active": True, "updated_at": ids.micros(cloud.now())}
-               for name in ("nova-conductor", "nova-scheduler")}
-    zones.append({"zoneName": "internal", "zoneState": {"available": True},
-                  "hosts": {"controller": control}})
+    zones: list[dict[str, Any]] = [
+        {
+            "zoneName": zone,
+            "zoneState": {"available": _available(hosts)},
+            "hosts": {
+                host.name: {
+                    "nova-compute": {
+                        "available": not host.disabled,
+                        "active": cloud.is_up(host),
+                        "updated_at": ids.micros(cloud.heartbeat(host)),
+                    }
+                }
+                for host in hosts
+            },
+        }
+        for zone, hosts in _zones(cloud).items()
+    ]
+    control = {
+        name: {"available": True, "active": True, "updated_at": ids.micros(cloud.now())}
+        for name in ("nova-conductor", "nova-scheduler")
+    }
+    zones.append(
+        {
+            "zoneName": "internal",
+            "zoneState": {"available": True},
+            "hosts": {"controller": control},
+        }
+    )
     return {"availabilityZoneInfo": zones}

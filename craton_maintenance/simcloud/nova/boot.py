@@ -1,4 +1,5 @@
 """POST /servers."""
+
 from typing import Any
 
 from craton_maintenance.simcloud import notifications, records, scheduler
@@ -17,8 +18,10 @@ def create(cloud: Cloud, call: Call) -> Answer:
     if not isinstance(wanted, dict) or not wanted.get("name"):
         raise bad_request("Invalid input for field/attribute name.")
     if call.minor >= 37 and "networks" not in wanted:
-        raise bad_request(f"Invalid input for field/attribute server. Value: {wanted}. "
-                          "'networks' is a required property")
+        raise bad_request(
+            f"Invalid input for field/attribute server. Value: {wanted}. "
+            "'networks' is a required property"
+        )
     flavor = cloud.flavors.get(str(wanted.get("flavorRef", "")).rsplit("/", 1)[-1])
     if flavor is None:
         raise bad_request(f"Flavor {wanted.get('flavorRef')} could not be found.")
@@ -35,18 +38,29 @@ def create(cloud: Cloud, call: Call) -> Answer:
         if group is not None:
             cloud.groups[group].members.append(server.id)
         action = records.begin(cloud, call, server, "create", "compute__do_build_and_run_instance")
-        cloud.later(cloud.settings.timing.schedule, _schedule, cloud, server, action, named,
-                    forced)
+        cloud.later(
+            cloud.settings.timing.schedule, _schedule, cloud, server, action, named, forced
+        )
         servers.append(server)
     first = servers[0]
-    return Answer(202, {"server": {
-        "id": first.id, "links": call.links("servers", first.id),
-        "OS-DCF:diskConfig": "MANUAL", "security_groups": [{"name": "default"}],
-        "adminPass": first.id[:12]}}, (("Location", f"{call.root}/servers/{first.id}"),))
+    return Answer(
+        202,
+        {
+            "server": {
+                "id": first.id,
+                "links": call.links("servers", first.id),
+                "OS-DCF:diskConfig": "MANUAL",
+                "security_groups": [{"name": "default"}],
+                "adminPass": first.id[:12],
+            }
+        },
+        (("Location", f"{call.root}/servers/{first.id}"),),
+    )
 
 
-def _where(cloud: Cloud, call: Call,
-           wanted: dict[str, Any]) -> tuple[str | None, str | None, bool]:
+def _where(
+    cloud: Cloud, call: Call, wanted: dict[str, Any]
+) -> tuple[str | None, str | None, bool]:
     """The zone asked for, the host asked for, and whether it is used unchecked."""
     zone, _, forced = str(wanted.get("availability_zone") or "").partition(":")
     forced = forced.partition(":")[0]
@@ -77,21 +91,31 @@ def _group(cloud: Cloud, call: Call) -> str | None:
     return found.id
 
 
-def _new(cloud: Cloud, call: Call, wanted: dict[str, Any], name: str,
-         flavor: Flavor) -> Server:
+def _new(cloud: Cloud, call: Call, wanted: dict[str, Any], name: str, flavor: Flavor) -> Server:
     now = cloud.now()
     return Server(
-        id=cloud.new_id("server"), name=name, project_id=call.project_id,
-        user_id=call.user_id, flavor=flavor, number=cloud.number("server"), created_at=now,
-        updated_at=now, metadata=dict(wanted.get("metadata") or {}),
+        id=cloud.new_id("server"),
+        name=name,
+        project_id=call.project_id,
+        user_id=call.user_id,
+        flavor=flavor,
+        number=cloud.number("server"),
+        created_at=now,
+        updated_at=now,
+        metadata=dict(wanted.get("metadata") or {}),
         tags=sorted(wanted.get("tags") or ()) if call.minor >= 52 else [],
-        vm_state="building", task_state="scheduling", power_state=0,
-        image_id=str(wanted.get("imageRef") or ""), hostname=name,
-        description=wanted.get("description"))
+        vm_state="building",
+        task_state="scheduling",
+        power_state=0,
+        image_id=str(wanted.get("imageRef") or ""),
+        hostname=name,
+        description=wanted.get("description"),
+    )
 
 
-def _schedule(cloud: Cloud, server: Server, action: Action, named: str | None,
-              forced: bool) -> None:
+def _schedule(
+    cloud: Cloud, server: Server, action: Action, named: str | None, forced: bool
+) -> None:
     if server.id not in cloud.servers or server.task_state != "scheduling":
         return
     fails = cloud.random.random() < cloud.settings.chances.boot_error
@@ -108,8 +132,9 @@ def _schedule(cloud: Cloud, server: Server, action: Action, named: str | None,
         records.end(cloud, action, str(error))
         records.fail(cloud, server, str(error))
         return
-    cloud.allocate(server.id, host.name, server.flavor.resources,
-                   (server.project_id, server.user_id))
+    cloud.allocate(
+        server.id, host.name, server.flavor.resources, (server.project_id, server.user_id)
+    )
     cloud.place(server, host.name)
     server.task_state = "spawning"
     cloud.touch(server)

@@ -1,4 +1,5 @@
 """Flavors, for reading."""
+
 from typing import Any
 
 from craton_maintenance.simcloud.calls import Call
@@ -9,8 +10,11 @@ from craton_maintenance.simcloud.nova import paging
 
 
 def _brief(call: Call, flavor: Flavor) -> dict[str, Any]:
-    view: dict[str, Any] = {"id": flavor.id, "name": flavor.name,
-                            "links": call.links("flavors", flavor.id)}
+    view: dict[str, Any] = {
+        "id": flavor.id,
+        "name": flavor.name,
+        "links": call.links("flavors", flavor.id),
+    }
     if call.minor >= 55:
         view["description"] = None
     return view
@@ -19,10 +23,16 @@ def _brief(call: Call, flavor: Flavor) -> dict[str, Any]:
 def _full(call: Call, flavor: Flavor) -> dict[str, Any]:
     vcpus, ram_mb, disk_gb = flavor.resources
     view = _brief(call, flavor) | {
-        "ram": ram_mb, "disk": disk_gb, "vcpus": vcpus, "OS-FLV-EXT-DATA:ephemeral": 0,
+        "ram": ram_mb,
+        "disk": disk_gb,
+        "vcpus": vcpus,
+        "OS-FLV-EXT-DATA:ephemeral": 0,
         # An empty string stood for no swap before 2.75.
-        "swap": 0 if call.minor >= 75 else "", "OS-FLV-DISABLED:disabled": False,
-        "os-flavor-access:is_public": True, "rxtx_factor": 1.0}
+        "swap": 0 if call.minor >= 75 else "",
+        "OS-FLV-DISABLED:disabled": False,
+        "os-flavor-access:is_public": True,
+        "rxtx_factor": 1.0,
+    }
     if call.minor >= 61:
         view["extra_specs"] = dict(flavor.extra_specs)
     return view

@@ -1,4 +1,5 @@
 """os-server-groups."""
+
 from typing import Any
 
 from craton_maintenance.simcloud.calls import Answer, Call
@@ -14,8 +15,7 @@ def _view(cloud: Cloud, call: Call, group: ServerGroup) -> dict[str, Any]:
     view: dict[str, Any] = {"id": group.id, "name": group.name}
     if call.minor >= 64:
         rules = {"max_server_per_host": group.max_per_host}
-        view |= {"policy": group.policy,
-                 "rules": rules if group.policy == "anti-affinity" else {}}
+        view |= {"policy": group.policy, "rules": rules if group.policy == "anti-affinity" else {}}
     else:
         view |= {"policies": [group.policy], "metadata": {}}
     view["members"] = [member for member in group.members if member in cloud.servers]
@@ -26,12 +26,16 @@ def _view(cloud: Cloud, call: Call, group: ServerGroup) -> dict[str, Any]:
 
 def list_groups(cloud: Cloud, call: Call) -> dict[str, Any]:
     everyone = call.is_admin and "all_projects" in call.query
-    groups = [group for group in cloud.groups.values()
-              if everyone or group.project_id == call.project_id]
+    groups = [
+        group for group in cloud.groups.values() if everyone or group.project_id == call.project_id
+    ]
     offset = call.one("offset", "0")
     start = int(offset) if offset and offset.isdigit() else 0
-    return {"server_groups": [_view(cloud, call, group) for group in
-                              groups[start:start + paging.limit_of(call)]]}
+    return {
+        "server_groups": [
+            _view(cloud, call, group) for group in groups[start : start + paging.limit_of(call)]
+        ]
+    }
 
 
 def _find(cloud: Cloud, call: Call, ident: str) -> ServerGroup:
@@ -57,8 +61,14 @@ def create(cloud: Cloud, call: Call) -> dict[str, Any]:
     if not wanted.get("name"):
         raise bad_request("Invalid input for field/attribute name.")
     rules = wanted.get("rules") or {}
-    group = ServerGroup(cloud.new_id("group"), wanted["name"], call.project_id, call.user_id,
-                        policy, int(rules.get("max_server_per_host", 1)))
+    group = ServerGroup(
+        cloud.new_id("group"),
+        wanted["name"],
+        call.project_id,
+        call.user_id,
+        policy,
+        int(rules.get("max_server_per_host", 1)),
+    )
     cloud.groups[group.id] = group
     return {"server_group": _view(cloud, call, group)}
 

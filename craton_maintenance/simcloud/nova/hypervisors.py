@@ -1,4 +1,5 @@
 """os-hypervisors."""
+
 import json
 from typing import Any
 
@@ -10,8 +11,13 @@ from craton_maintenance.simcloud.model import Host
 from craton_maintenance.simcloud.nova import paging
 
 _RULE = "os_compute_api:os-hypervisors:"
-_CPU = {"arch": "x86_64", "model": "Nehalem", "vendor": "Intel",
-        "features": ["pge", "clflush"], "topology": {"cores": 1, "threads": 1, "sockets": 4}}
+_CPU = {
+    "arch": "x86_64",
+    "model": "Nehalem",
+    "vendor": "Intel",
+    "features": ["pge", "clflush"],
+    "topology": {"cores": 1, "threads": 1, "sockets": 4},
+}
 
 
 def _view(cloud: Cloud, host: Host, minor: int, detail: bool, servers: bool) -> dict[str, Any]:
@@ -19,17 +25,25 @@ def _view(cloud: Cloud, host: Host, minor: int, detail: bool, servers: bool) -> 
         "id": host.hypervisor_uuid if minor >= 53 else host.hypervisor_id,
         "hypervisor_hostname": host.hypervisor_hostname,
         "state": "up" if cloud.is_up(host) else "down",
-        "status": "disabled" if host.disabled else "enabled"}
+        "status": "disabled" if host.disabled else "enabled",
+    }
     if detail:
         view |= {
-            "hypervisor_type": "fake", "hypervisor_version": 1000, "host_ip": host.ip,
-            "service": {"id": host.service_uuid if minor >= 53 else host.service_id,
-                        "host": host.name, "disabled_reason": host.disabled_reason}}
-        view |= {"uptime": _uptime(cloud, host)} if minor >= 88 else _resources(
-            cloud, host, minor)
+            "hypervisor_type": "fake",
+            "hypervisor_version": 1000,
+            "host_ip": host.ip,
+            "service": {
+                "id": host.service_uuid if minor >= 53 else host.service_id,
+                "host": host.name,
+                "disabled_reason": host.disabled_reason,
+            },
+        }
+        view |= {"uptime": _uptime(cloud, host)} if minor >= 88 else _resources(cloud, host, minor)
     if servers:
-        here = [{"uuid": server.id, "name": f"instance-{server.number:08x}"}
-                for server in cloud.servers_on(host.name)]
+        here = [
+            {"uuid": server.id, "name": f"instance-{server.number:08x}"}
+            for server in cloud.servers_on(host.name)
+        ]
         # Before 2.75 an empty list was left out.
         if here or minor >= 75:
             view["servers"] = here
@@ -39,12 +53,19 @@ def _view(cloud: Cloud, host: Host, minor: int, detail: bool, servers: bool) -> 
 def _resources(cloud: Cloud, host: Host, minor: int) -> dict[str, Any]:
     size, used = host.capacity, host.used
     return {
-        "vcpus": size.vcpus, "memory_mb": size.ram_mb, "local_gb": size.disk_gb,
-        "vcpus_used": used.vcpus, "memory_mb_used": used.ram_mb, "local_gb_used": used.disk_gb,
-        "free_ram_mb": size.ram_mb - used.ram_mb, "free_disk_gb": size.disk_gb - used.disk_gb,
-        "current_workload": 0, "running_vms": len(cloud.by_host.get(host.name, ())),
+        "vcpus": size.vcpus,
+        "memory_mb": size.ram_mb,
+        "local_gb": size.disk_gb,
+        "vcpus_used": used.vcpus,
+        "memory_mb_used": used.ram_mb,
+        "local_gb_used": used.disk_gb,
+        "free_ram_mb": size.ram_mb - used.ram_mb,
+        "free_disk_gb": size.disk_gb - used.disk_gb,
+        "current_workload": 0,
+        "running_vms": len(cloud.by_host.get(host.name, ())),
         "disk_available_least": size.disk_gb - used.disk_gb,
-        "cpu_info": _CPU if minor >= 28 else json.dumps(_CPU)}
+        "cpu_info": _CPU if minor >= 28 else json.dumps(_CPU),
+    }
 
 
 def _uptime(cloud: Cloud, host: Host) -> str | None:
@@ -72,14 +93,18 @@ def _list(cloud: Cloud, call: Call, detail: bool) -> dict[str, Any]:
     if minor < 33:
         return {"hypervisors": [_view(cloud, h, minor, detail, servers) for h in hosts]}
     if pattern is not None and ("limit" in call.query or "marker" in call.query):
-        raise bad_request("Paging over hypervisors with the hypervisor_hostname_pattern query "
-                          "parameter is not supported.")
+        raise bad_request(
+            "Paging over hypervisors with the hypervisor_hostname_pattern query "
+            "parameter is not supported."
+        )
 
     def ident(host: Host) -> str:
         return host.hypervisor_uuid if minor >= 53 else str(host.hypervisor_id)
+
     shown = paging.page(call, hosts, ident)
     body: dict[str, Any] = {
-        "hypervisors": [_view(cloud, h, minor, detail, servers) for h in shown]}
+        "hypervisors": [_view(cloud, h, minor, detail, servers) for h in shown]
+    }
     path = "/os-hypervisors/detail" if detail else "/os-hypervisors"
     if links := paging.next_link(call, path, len(shown), ident(shown[-1]) if shown else None):
         body["hypervisors_links"] = links

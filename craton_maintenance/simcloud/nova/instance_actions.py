@@ -1,4 +1,5 @@
 """What was asked of a server, and how it went."""
+
 from typing import Any
 
 from craton_maintenance.simcloud import ids
@@ -12,17 +13,25 @@ from craton_maintenance.simcloud.nova import server_view
 def _find(cloud: Cloud, call: Call, ident: str) -> Server:
     # From 2.21 on a deleted server's actions can still be read.
     gone = cloud.deleted.get(ident)
-    if gone is not None and call.minor >= 21 and (
-            call.is_admin or gone.project_id == call.project_id):
+    if (
+        gone is not None
+        and call.minor >= 21
+        and (call.is_admin or gone.project_id == call.project_id)
+    ):
         return gone
     return server_view.find(cloud, call, ident)
 
 
 def _view(call: Call, server: Server, action: Action) -> dict[str, Any]:
-    view = {"action": action.name, "instance_uuid": server.id,
-            "request_id": action.request_id, "user_id": action.user_id,
-            "project_id": action.project_id, "start_time": ids.micros(action.start),
-            "message": action.message}
+    view = {
+        "action": action.name,
+        "instance_uuid": server.id,
+        "request_id": action.request_id,
+        "user_id": action.user_id,
+        "project_id": action.project_id,
+        "start_time": ids.micros(action.start),
+        "message": action.message,
+    }
     if call.minor >= 58:
         view["updated_at"] = ids.micros(action.updated_at)
     return view
@@ -30,8 +39,11 @@ def _view(call: Call, server: Server, action: Action) -> dict[str, Any]:
 
 def _event(call: Call, event: Event) -> dict[str, Any]:
     view: dict[str, Any] = {
-        "event": event.name, "start_time": ids.micros(event.start),
-        "finish_time": ids.micros(event.finish), "result": event.result}
+        "event": event.name,
+        "start_time": ids.micros(event.start),
+        "finish_time": ids.micros(event.finish),
+        "result": event.result,
+    }
     if call.is_admin:
         view["traceback"] = None
     if call.minor >= 62:

@@ -1,4 +1,5 @@
 """A server's metadata."""
+
 from typing import Any
 
 from craton_maintenance.simcloud.calls import Answer, Call
@@ -26,8 +27,9 @@ def _change(cloud: Cloud, call: Call, server: str, what: str) -> Server:
     if found.locked and not call.is_admin:
         raise conflict(f"Instance {found.id} is locked")
     if found.vm_state not in _CHANGEABLE:
-        raise conflict(f"Cannot '{what}' instance {found.id} while it is in vm_state "
-                       f"{found.vm_state}")
+        raise conflict(
+            f"Cannot '{what}' instance {found.id} while it is in vm_state {found.vm_state}"
+        )
     return found
 
 
@@ -36,8 +38,10 @@ def _checked(items: Any) -> dict[str, str]:
         raise bad_request("Malformed request body. metadata must be object")
     for key, value in items.items():
         if not (isinstance(value, str) and 1 <= len(key) <= 255 and len(value) <= 255):
-            raise bad_request(f"Invalid input for field/attribute {key}. Value: {value}. "
-                              f"{value!r} is not of type 'string' or of another length")
+            raise bad_request(
+                f"Invalid input for field/attribute {key}. Value: {value}. "
+                f"{value!r} is not of type 'string' or of another length"
+            )
     return items
 
 

@@ -1,4 +1,5 @@
 """os-migrations, and a server's migrations in progress."""
+
 from typing import Any
 
 from craton_maintenance.simcloud import ids
@@ -10,24 +11,42 @@ from craton_maintenance.simcloud.moves import live
 from craton_maintenance.simcloud.nova import paging, server_filters, server_view
 
 _RULE = "os_compute_api:"
-_FILTERS = {"hidden", "host", "instance_uuid", "source_compute", "status", "migration_type",
-            "limit", "marker", "changes-since", "changes-before", "user_id", "project_id"}
+_FILTERS = {
+    "hidden",
+    "host",
+    "instance_uuid",
+    "source_compute",
+    "status",
+    "migration_type",
+    "limit",
+    "marker",
+    "changes-since",
+    "changes-before",
+    "user_id",
+    "project_id",
+}
 
 
 def _common(migration: Migration) -> dict[str, Any]:
     return {
-        "id": migration.id, "source_compute": migration.source,
-        "dest_compute": migration.dest, "source_node": migration.source_node,
-        "dest_node": migration.dest_node, "dest_host": migration.dest_host,
-        "status": migration.status, "created_at": ids.micros(migration.created_at),
-        "updated_at": ids.micros(migration.updated_at)}
+        "id": migration.id,
+        "source_compute": migration.source,
+        "dest_compute": migration.dest,
+        "source_node": migration.source_node,
+        "dest_node": migration.dest_node,
+        "dest_host": migration.dest_host,
+        "status": migration.status,
+        "created_at": ids.micros(migration.created_at),
+        "updated_at": ids.micros(migration.updated_at),
+    }
 
 
 def _listed(call: Call, migration: Migration) -> dict[str, Any]:
     view = _common(migration) | {
         "old_instance_type_id": migration.old_flavor.number,
         "new_instance_type_id": migration.new_flavor.number,
-        "instance_uuid": migration.server_id}
+        "instance_uuid": migration.server_id,
+    }
     if call.minor >= 23:
         view["migration_type"] = migration.type
         if migration.type == "live-migration" and migration.status in IN_PROGRESS_LIVE:
@@ -56,13 +75,18 @@ def list_all(cloud: Cloud, call: Call) -> dict[str, Any]:
     """The history, newest first."""
     call.require_admin(_RULE + "os-migrations:index")
     if call.minor >= 59 and (unknown := sorted(set(call.query) - _FILTERS)):
-        raise bad_request(f"Additional properties are not allowed ('{unknown[0]}' was "
-                          "unexpected)")
+        raise bad_request(f"Additional properties are not allowed ('{unknown[0]}' was unexpected)")
     ident = call.one("instance_uuid")
-    found = (list(cloud.migrations.values()) if ident is None
-             else list(cloud.migrations_of.get(ident, ())))
-    for name, attribute in (("status", "status"), ("migration_type", "type"),
-                            ("source_compute", "source")):
+    found = (
+        list(cloud.migrations.values())
+        if ident is None
+        else list(cloud.migrations_of.get(ident, ()))
+    )
+    for name, attribute in (
+        ("status", "status"),
+        ("migration_type", "type"),
+        ("source_compute", "source"),
+    ):
         if (wanted := call.one(name)) is not None:
             found = [m for m in found if getattr(m, attribute) == wanted]
     if (host := call.one("host")) is not None:
@@ -104,9 +128,13 @@ def list_of_server(cloud: Cloud, call: Call, server: str) -> dict[str, Any]:
     """Live migrations in progress, and nothing else (2.23)."""
     _since(call, 23)
     found = _visible(cloud, call, server, "index")
-    return {"migrations": [
-        _progress(call, m) for m in cloud.migrations_of.get(found.id, ())
-        if m.type == "live-migration" and m.status in IN_PROGRESS_LIVE]}
+    return {
+        "migrations": [
+            _progress(call, m)
+            for m in cloud.migrations_of.get(found.id, ())
+            if m.type == "live-migration" and m.status in IN_PROGRESS_LIVE
+        ]
+    }
 
 
 def _since(call: Call, minor: int) -> None:
@@ -117,15 +145,20 @@ def _since(call: Call, minor: int) -> None:
 def _find(cloud: Cloud, server: Server, ident: str, message: str = "") -> Migration:
     migration = cloud.migrations.get(int(ident)) if ident.isdigit() else None
     if migration is None or migration.server_id != server.id:
-        raise not_found(message or f"Migration {ident} could not be found for instance "
-                        f"{server.id}.")
+        raise not_found(
+            message or f"Migration {ident} could not be found for instance {server.id}."
+        )
     return migration
 
 
 def show_of_server(cloud: Cloud, call: Call, server: str, migration: str) -> dict[str, Any]:
     _since(call, 23)
-    found = _find(cloud, _visible(cloud, call, server, "show"), migration, (
-        f"In-progress live migration {migration} is not found for server {server}."))
+    found = _find(
+        cloud,
+        _visible(cloud, call, server, "show"),
+        migration,
+        (f"In-progress live migration {migration} is not found for server {server}."),
+    )
     if found.type != "live-migration":
         raise not_found(f"Migration {migration} for server {server} is not live-migration.")
     if found.status not in IN_PROGRESS_LIVE:
@@ -145,9 +178,12 @@ def abort(cloud: Cloud, call: Call, server: str, migration: str) -> Answer:
     found = _visible(cloud, call, server, "delete")
     move = _under_way(cloud, found, migration, "abort live migration")
     if move.status != "running" and not (
-            call.minor >= 65 and move.status in ("queued", "preparing")):
-        raise bad_request(f"Migration {migration} state of instance {found.id} is "
-                          f"{move.status}. Cannot abort while the migration is in this state.")
+        call.minor >= 65 and move.status in ("queued", "preparing")
+    ):
+        raise bad_request(
+            f"Migration {migration} state of instance {found.id} is "
+            f"{move.status}. Cannot abort while the migration is in this state."
+        )
     live.abort(cloud, call, found, move)
     return Answer(202)
 
@@ -160,8 +196,10 @@ def perform(cloud: Cloud, call: Call, server: str, migration: str) -> Answer:
     found = _visible(cloud, call, server, "force_complete")
     move = _under_way(cloud, found, migration, "force_complete")
     if move.status != "running":
-        raise bad_request(f"Migration {migration} state of instance {found.id} is "
-                          f"{move.status}. Cannot force_complete while the migration is in "
-                          "this state.")
+        raise bad_request(
+            f"Migration {migration} state of instance {found.id} is "
+            f"{move.status}. Cannot force_complete while the migration is in "
+            "this state."
+        )
     live.force_complete(cloud, call, found, move)
     return Answer(202)

@@ -1,4 +1,5 @@
 """Pages of lists, as Nova cuts them."""
+
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 from urllib.parse import urlencode
@@ -16,8 +17,10 @@ def limit_of(call: Call) -> int:
     if wanted is None:
         return highest
     if not wanted.isdigit():
-        raise bad_request(f"Invalid input for query parameters limit. Value: {wanted}. "
-                          f"'{wanted}' does not match '^[0-9]*$'")
+        raise bad_request(
+            f"Invalid input for query parameters limit. Value: {wanted}. "
+            f"'{wanted}' does not match '^[0-9]*$'"
+        )
     return min(int(wanted), highest)
 
 
@@ -32,7 +35,7 @@ def page(call: Call, items: Sequence[T], ident: Callable[[T], str]) -> Sequence[
                 break
         else:
             raise bad_request(f"marker [{marker}] not found")
-    return items[start:start + limit_of(call)]
+    return items[start : start + limit_of(call)]
 
 
 def next_link(call: Call, path: str, shown: int, last: str | None) -> list[dict[str, str]]:
@@ -40,8 +43,11 @@ def next_link(call: Call, path: str, shown: int, last: str | None) -> list[dict[
     if last is None or shown < limit_of(call):
         return []
     query: list[tuple[str, Any]] = [
-        (name, value) for name, values in call.query.items() if name != "marker"
-        for value in values]
+        (name, value)
+        for name, values in call.query.items()
+        if name != "marker"
+        for value in values
+    ]
     return [{"rel": "next", "href": f"{call.root}{path}?{urlencode([*query, ('marker', last)])}"}]
 
 
@@ -55,5 +61,7 @@ def flag(call: Call, name: str, default: bool = False) -> bool:
         return True
     if value.lower() in ("0", "f", "false", "off", "n", "no"):
         return False
-    raise bad_request(f"Unrecognized value '{value}', acceptable values are: '0', '1', 'f', "
-                      "'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'")
+    raise bad_request(
+        f"Unrecognized value '{value}', acceptable values are: '0', '1', 'f', "
+        "'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'"
+    )

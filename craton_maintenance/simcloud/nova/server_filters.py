@@ -1,4 +1,5 @@
 """Which servers a list shows, in which order."""
+
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,24 +15,35 @@ from craton_maintenance.simcloud.nova.server_view import STATUSES, in_down_cell,
 Test = Callable[[Server], bool]
 
 _SORT_KEYS: dict[str, Callable[[Server], Any]] = {
-    "created_at": lambda s: int(s.created_at), "updated_at": lambda s: int(s.updated_at),
-    "uuid": lambda s: s.id, "id": lambda s: s.number, "display_name": lambda s: s.name,
-    "name": lambda s: s.name, "host": lambda s: s.host or "",
-    "project_id": lambda s: s.project_id, "user_id": lambda s: s.user_id,
-    "vm_state": lambda s: s.vm_state, "task_state": lambda s: s.task_state or "",
-    "power_state": lambda s: s.power_state, "launched_at": lambda s: s.launched_at or 0.0,
+    "created_at": lambda s: int(s.created_at),
+    "updated_at": lambda s: int(s.updated_at),
+    "uuid": lambda s: s.id,
+    "id": lambda s: s.number,
+    "display_name": lambda s: s.name,
+    "name": lambda s: s.name,
+    "host": lambda s: s.host or "",
+    "project_id": lambda s: s.project_id,
+    "user_id": lambda s: s.user_id,
+    "vm_state": lambda s: s.vm_state,
+    "task_state": lambda s: s.task_state or "",
+    "power_state": lambda s: s.power_state,
+    "launched_at": lambda s: s.launched_at or 0.0,
     "hostname": lambda s: s.hostname,
-    "availability_zone": lambda s: s.pinned_zone or "", "locked": lambda s: s.locked}
+    "availability_zone": lambda s: s.pinned_zone or "",
+    "locked": lambda s: s.locked,
+}
 
 _TAG_TESTS: dict[str, Callable[[set[str], set[str]], bool]] = {
     "tags": lambda wanted, tags: wanted <= tags,
     "tags-any": lambda wanted, tags: bool(wanted & tags),
     "not-tags": lambda wanted, tags: not wanted <= tags,
-    "not-tags-any": lambda wanted, tags: not wanted & tags}
+    "not-tags-any": lambda wanted, tags: not wanted & tags,
+}
 
 _ADMIN_SORT_KEYS = ("host", "node")
 
-_KNOWN = frozenset("""
+_KNOWN = frozenset(
+    """
     user_id project_id tenant_id launch_index image_ref image kernel_id ramdisk_id hostname
     key_name locked_by host node instance_type_id flavor config_drive launched_at
     terminated_at reservation_id root_device_name vm_state task_state progress power_state
@@ -39,11 +51,20 @@ _KNOWN = frozenset("""
     created_at updated_at deleted deleted_at disk_config auto_disk_config availability_zone
     cleaned block_device_mapping services metadata system_metadata info_cache all_tenants
     changes-since status limit marker sort_key sort_dir soft_deleted tags tags-any not-tags
-    not-tags-any changes-before locked""".split())  # noqa: SIM905  names read better so
+    not-tags-any changes-before locked""".split()
+)  # noqa: SIM905  names read better so
 
 # What narrows a list so that servers in a cell that is down are left out of it.
-_NEUTRAL = {"all_tenants", "project_id", "tenant_id", "limit", "marker", "sort_key",
-            "sort_dir", "changes-since"}
+_NEUTRAL = {
+    "all_tenants",
+    "project_id",
+    "tenant_id",
+    "limit",
+    "marker",
+    "sort_key",
+    "sort_dir",
+    "changes-since",
+}
 
 
 def select(cloud: Cloud, call: Call, action: str) -> list[Server]:
@@ -76,17 +97,24 @@ def _candidates(cloud: Cloud, call: Call, everyone: bool) -> Iterable[Server]:
     if everyone:
         project = call.one("project_id") or call.one("tenant_id")
     since = "changes-since" in call.query
-    gone = call.is_admin and (paging.flag(call, "deleted")
-                              or (call.one("status") or "").upper() == "DELETED")
+    gone = call.is_admin and (
+        paging.flag(call, "deleted") or (call.one("status") or "").upper() == "DELETED"
+    )
     if gone or since:
-        yield from (server for server in cloud.deleted.values()
-                    if (project is None or server.project_id == project)
-                    and (host is None or server.host == host))
+        yield from (
+            server
+            for server in cloud.deleted.values()
+            if (project is None or server.project_id == project)
+            and (host is None or server.host == host)
+        )
         if gone:
             return
     if host is not None:
-        yield from (server for server in cloud.servers_on(host)
-                    if project is None or server.project_id == project)
+        yield from (
+            server
+            for server in cloud.servers_on(host)
+            if project is None or server.project_id == project
+        )
     elif project is not None:
         yield from cloud.by_project.get(project, {}).values()
     else:
@@ -128,8 +156,9 @@ def _pattern(text: str) -> Test:
     try:
         pattern = re.compile(text)
     except re.error as error:
-        raise bad_request(f"Invalid input for query parameters name. Value: {text}. "
-                          f"'{text}' is not a 'regex'") from error
+        raise bad_request(
+            f"Invalid input for query parameters name. Value: {text}. '{text}' is not a 'regex'"
+        ) from error
     return lambda server: pattern.search(server.name) is not None
 
 
@@ -141,8 +170,10 @@ def moment(call: Call, name: str) -> float | None:
     try:
         return ids.parse_time(text)
     except ValueError as error:
-        raise bad_request(f"Invalid input for query parameters {name}. Value: {text}. "
-                          f"'{text}' is not a 'date-time'") from error
+        raise bad_request(
+            f"Invalid input for query parameters {name}. Value: {text}. "
+            f"'{text}' is not a 'date-time'"
+        ) from error
 
 
 def _tag_tests(call: Call) -> list[Test]:
@@ -160,13 +191,19 @@ def _tagged(test: Callable[[set[str], set[str]], bool], wanted: set[str]) -> Tes
 def _admin_tests(cloud: Cloud, call: Call) -> list[Test]:
     """Filters that Nova silently ignores for everybody else; host is one, done by index."""
     values: dict[str, Callable[[Server], str | None]] = {
-        "vm_state": lambda s: s.vm_state, "task_state": lambda s: s.task_state or "",
-        "user_id": lambda s: s.user_id, "uuid": lambda s: s.id,
+        "vm_state": lambda s: s.vm_state,
+        "task_state": lambda s: s.task_state or "",
+        "user_id": lambda s: s.user_id,
+        "uuid": lambda s: s.id,
         "hostname": lambda s: s.hostname,
         "availability_zone": lambda s: cloud.zone_of(s.host) or s.pinned_zone,
-        "node": lambda s: cloud.hosts[s.host].hypervisor_hostname if s.host else None}
-    return [_equals(value_of, wanted) for name, value_of in values.items()
-            if (wanted := call.one(name)) is not None]
+        "node": lambda s: cloud.hosts[s.host].hypervisor_hostname if s.host else None,
+    }
+    return [
+        _equals(value_of, wanted)
+        for name, value_of in values.items()
+        if (wanted := call.one(name)) is not None
+    ]
 
 
 def _equals(value_of: Callable[[Server], str | None], wanted: str) -> Test:
@@ -183,9 +220,11 @@ def _sorted(call: Call, servers: list[Server]) -> list[Server]:
     for index in reversed(range(len(keys))):
         key = _SORT_KEYS.get(keys[index])
         if key is None:
-            raise bad_request(f"Invalid input for query parameters sort_key. Value: "
-                              f"{keys[index]}. '{keys[index]}' is not one of "
-                              f"{sorted(_SORT_KEYS)}")
+            raise bad_request(
+                f"Invalid input for query parameters sort_key. Value: "
+                f"{keys[index]}. '{keys[index]}' is not one of "
+                f"{sorted(_SORT_KEYS)}"
+            )
         if keys[index] in _ADMIN_SORT_KEYS and not call.is_admin:
             raise ApiError(403, f"Only administrators can sort servers by {keys[index]}")
         direction = directions[index] if index < len(directions) else "desc"

@@ -1,4 +1,5 @@
 """Servers: lists, details, boot, change and deletion."""
+
 from typing import Any
 
 from craton_maintenance.simcloud import lifecycle
@@ -38,8 +39,7 @@ def show(cloud: Cloud, call: Call, server: str) -> dict[str, Any]:
     found = server_view.find(cloud, call, server)
     if server_view.in_down_cell(cloud, found):
         if call.minor < 69:
-            raise ApiError(500, "Unexpected API Error. The cell of the instance does not "
-                                "respond.")
+            raise ApiError(500, "Unexpected API Error. The cell of the instance does not respond.")
         return {"server": server_view.unknown(call, found, show=True)}
     return {"server": server_view.full(cloud, call, found, show=True)}
 

@@ -1,4 +1,5 @@
 """os-services: the compute services, and the two of the control plane."""
+
 from typing import Any
 
 from craton_maintenance.simcloud import hosts, ids, notifications
@@ -17,12 +18,15 @@ def _view(cloud: Cloud, host: Host, minor: int) -> dict[str, Any]:
     if minor >= 69 and host.cell in cloud.cells_down:
         return {"binary": "nova-compute", "host": host.name, "status": "UNKNOWN"}
     view = {
-        "binary": "nova-compute", "host": host.name,
+        "binary": "nova-compute",
+        "host": host.name,
         "id": host.service_uuid if minor >= 53 else host.service_id,
-        "zone": host.zone, "status": "disabled" if host.disabled else "enabled",
+        "zone": host.zone,
+        "status": "disabled" if host.disabled else "enabled",
         "state": "up" if cloud.is_up(host) else "down",
         "updated_at": ids.micros(cloud.heartbeat(host)),
-        "disabled_reason": host.disabled_reason}
+        "disabled_reason": host.disabled_reason,
+    }
     if minor >= 11:
         view["forced_down"] = host.forced_down
     return view
@@ -32,10 +36,15 @@ def _control(cloud: Cloud, minor: int) -> list[dict[str, Any]]:
     views = []
     for number, binary in enumerate(_CONTROL, 1):
         view = {
-            "binary": binary, "host": "controller",
+            "binary": binary,
+            "host": "controller",
             "id": ids.make_uuid(cloud.name, binary) if minor >= 53 else number,
-            "zone": "internal", "status": "enabled", "state": "up",
-            "updated_at": ids.micros(cloud.now()), "disabled_reason": None}
+            "zone": "internal",
+            "status": "enabled",
+            "state": "up",
+            "updated_at": ids.micros(cloud.now()),
+            "disabled_reason": None,
+        }
         if minor >= 11:
             view["forced_down"] = False
         views.append(view)
@@ -50,9 +59,14 @@ def list_services(cloud: Cloud, call: Call) -> dict[str, Any]:
         answers = host.cell not in cloud.cells_down or call.minor >= 69
         if answers and name in (None, host.name):
             views.append(_view(cloud, host, call.minor))
-    return {"services": [view for view in views
-                         if (binary is None or view["binary"] == binary)
-                         and (name is None or view["host"] == name)]}
+    return {
+        "services": [
+            view
+            for view in views
+            if (binary is None or view["binary"] == binary)
+            and (name is None or view["host"] == name)
+        ]
+    }
 
 
 def update(cloud: Cloud, call: Call, service: str) -> Answer:
@@ -80,13 +94,16 @@ def _checked(body: dict[str, Any]) -> tuple[str | None, str | None, bool | None]
         raise bad_request(f"Additional properties are not allowed ('{extra}' was unexpected)")
     status, reason = body.get("status"), body.get("disabled_reason")
     if status not in (None, "enabled", "disabled"):
-        raise bad_request(f"Invalid input for field/attribute status. Value: {status}. "
-                          f"{status!r} is not one of ['enabled', 'disabled']")
+        raise bad_request(
+            f"Invalid input for field/attribute status. Value: {status}. "
+            f"{status!r} is not one of ['enabled', 'disabled']"
+        )
     if "disabled_reason" in body:
         _check_reason(reason)
     if "status" not in body and "forced_down" not in body:
-        raise bad_request("No updates were requested. Fields 'status' or 'forced_down' should "
-                          "be specified.")
+        raise bad_request(
+            "No updates were requested. Fields 'status' or 'forced_down' should be specified."
+        )
     if reason is not None and status != "disabled":
         raise bad_request("Specifying 'disabled_reason' requires that 'status' is 'disabled'.")
     forced = body.get("forced_down")
@@ -102,14 +119,14 @@ def _old_update(cloud: Cloud, call: Call, what: str, body: dict[str, Any]) -> An
         raise not_found(f"Host '{name}' is not mapped to any cell")
     if what == "force-down":
         force_down(cloud, host, str(body.get("forced_down")).lower() == "true")
-        return Answer(200, {"service": {"host": name, "binary": binary,
-                                        "forced_down": host.forced_down}})
+        return Answer(
+            200, {"service": {"host": name, "binary": binary, "forced_down": host.forced_down}}
+        )
     reason = body.get("disabled_reason")
     if what == "disable-log-reason":
         _check_reason(reason)
     set_status(cloud, host, what != "enable", reason)
-    view = {"host": name, "binary": binary,
-            "status": "disabled" if host.disabled else "enabled"}
+    view = {"host": name, "binary": binary, "status": "disabled" if host.disabled else "enabled"}
     if what == "disable-log-reason":
         view["disabled_reason"] = reason
     return Answer(200, {"service": view})
@@ -118,8 +135,10 @@ def _old_update(cloud: Cloud, call: Call, what: str, body: dict[str, Any]) -> An
 def _check_reason(reason: Any) -> None:
     if not isinstance(reason, str) or not 1 <= len(reason.strip()) <= 255:
         what = "too long" if isinstance(reason, str) and reason.strip() else "too short"
-        raise bad_request("Invalid input for field/attribute disabled_reason. Value: "
-                          f"{reason}. {reason!r} is {what}")
+        raise bad_request(
+            "Invalid input for field/attribute disabled_reason. Value: "
+            f"{reason}. {reason!r} is {what}"
+        )
 
 
 def delete(cloud: Cloud, call: Call, service: str) -> Answer:
@@ -145,14 +164,20 @@ def set_status(cloud: Cloud, host: Host, disabled: bool, reason: str | None) -> 
 
 def force_down(cloud: Cloud, host: Host, forced: bool) -> None:
     """Have a host count as down, or no longer; 400 while evacuations are not cleaned up."""
-    if not forced and host.forced_down and any(
+    if (
+        not forced
+        and host.forced_down
+        and any(
             m.source == host.name and m.type == "evacuation" and m.status == "done"
-            for m in cloud.migrations.values()):
+            for m in cloud.migrations.values()
+        )
+    ):
         raise bad_request(
             f"Unable to force up host {host.name} as `done` evacuation migration records "
             "remain associated with the host. Ensure the nova-compute service has been "
             "restarted, allowing these records to move to `completed` before retrying this "
-            "request.")
+            "request."
+        )
     if forced and not host.forced_down:
         host.last_seen = cloud.heartbeat(host)
     host.forced_down = forced

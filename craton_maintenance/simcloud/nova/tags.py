@@ -1,4 +1,5 @@
 """A server's tags (2.26)."""
+
 from typing import Any
 
 from craton_maintenance.simcloud.calls import Answer, Call

@@ -1,4 +1,5 @@
 """What Nova's JSON schemas refuse, in their words."""
+
 from typing import Any
 
 from craton_maintenance.simcloud.errors import bad_request
@@ -14,8 +15,9 @@ def properties(name: str, given: Any, allowed: set[str], needed: set[str]) -> di
     if not isinstance(given, dict):
         raise bad_request(f"{where} {given!r} is not of type 'object'")
     for extra in sorted(set(given) - allowed):
-        raise bad_request(f"{where} Additional properties are not allowed ('{extra}' was "
-                          "unexpected)")
+        raise bad_request(
+            f"{where} Additional properties are not allowed ('{extra}' was unexpected)"
+        )
     for missing in sorted(needed - set(given)):
         raise bad_request(f"{where} '{missing}' is a required property")
     return given
@@ -28,5 +30,7 @@ def flag(name: str, value: Any, also: tuple[Any, ...] = ()) -> bool:
     if value in _FALSE:
         return False
     choices = [*also, *_TRUE, *_FALSE]
-    raise bad_request(f"Invalid input for field/attribute {name}. Value: {value}. {value!r} is "
-                      f"not one of {choices}")
+    raise bad_request(
+        f"Invalid input for field/attribute {name}. Value: {value}. {value!r} is "
+        f"not one of {choices}"
+    )
