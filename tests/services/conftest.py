@@ -1,6 +1,7 @@
 """A deployment on each of the three databases."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -28,12 +29,29 @@ def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
+@pytest.fixture(scope="session")
+def migrated(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], Database]]:
+    """A database of each kind that is asked for, made once in a run."""
+    folder = tmp_path_factory.mktemp("databases")
+    made: dict[str, Database] = {}
+    with contextlib.ExitStack() as stack:
+
+        def get(kind: str) -> Database:
+            if kind not in made:
+                made[kind] = stack.enter_context(databases.migrated(kind, folder))
+            return made[kind]
+
+        yield get
+
+
 @pytest.fixture
-def database(kind: str, tmp_path) -> Iterator[Database]:
-    """A migrated database with a small fleet in its inventory."""
-    with databases.migrated(kind, tmp_path) as database:
-        deployment.stock(database, FLEET)
-        yield database
+def database(kind: str, migrated: Callable[[str], Database]) -> Database:
+    """A database as after its migration, with a small fleet in its inventory."""
+    database = databases.wiped(migrated(kind))
+    deployment.stock(database, FLEET)
+    return database
 
 
 @pytest.fixture
