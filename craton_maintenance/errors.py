@@ -30,6 +30,14 @@ class Code(enum.StrEnum):
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
     #: a name in a scope is not in the inventory
     UNKNOWN_NAME = "UNKNOWN_NAME"
+    #: an id of Craton's in a body is not in the inventory, or is not the caller's
+    UNKNOWN_ID = "UNKNOWN_ID"
+    #: cloud, region, cell or parent do not belong together
+    INCONSISTENT = "INCONSISTENT"
+    #: the name is taken
+    NAME_TAKEN = "NAME_TAKEN"
+    #: other things are in it, or hang on it
+    NOT_EMPTY = "NOT_EMPTY"
     #: a name exists in several regions and none was given
     AMBIGUOUS_NAME = "AMBIGUOUS_NAME"
     #: a host that can't be maintained, e.g. a service with several hypervisors (Ironic)
@@ -40,6 +48,8 @@ class Code(enum.StrEnum):
     BAD_RETIREMENT = "BAD_RETIREMENT"
     #: the target host is among the hosts of the window, or in another region
     BAD_TARGET = "BAD_TARGET"
+    #: a value of Craton's variable maintenance_window can't be taken; the message says why
+    VARIABLE_REFUSED = "VARIABLE_REFUSED"
     #: another window covers a host at that time
     WINDOW_OVERLAP = "WINDOW_OVERLAP"
     #: the window is open, and this can be done only before

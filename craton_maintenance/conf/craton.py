@@ -1,8 +1,20 @@
 """Options of the door to Craton."""
+
 from oslo_config import cfg
 
 GROUP = "craton"
 OPTS = (
+    cfg.StrOpt(
+        "serve",
+        default="auto",
+        choices=[
+            ("auto", "Where no Craton runs on this database."),
+            ("always", "Also beside a Craton."),
+            ("never", "Not at all."),
+        ],
+        help="Serve Craton's own paths (clouds, regions, cells, hosts, labels, variables, "
+        "projects, users) in its place.",
+    ),
     cfg.BoolOpt(
         "variables",
         default=True,

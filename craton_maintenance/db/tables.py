@@ -223,6 +223,16 @@ settings = _table(
     sa.Column("updated_by", sa.String(255), nullable=False),
 )
 
+#: Which of Nova's projects a Craton project stands for; its users are that project's.
+project_bindings = _table(
+    "project_bindings",
+    #: 32 hex digits, as in Craton's ``projects.id``
+    sa.Column("craton_project", Name(32), primary_key=True),
+    sa.Column("nova_project_id", Name(64), nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("created_by", sa.String(255), nullable=False),
+)
+
 idempotency_keys = _table(
     "idempotency_keys",
     #: sha256 of who asked and the key
