@@ -48,8 +48,8 @@ class Code(enum.StrEnum):
     BAD_RETIREMENT = "BAD_RETIREMENT"
     #: the target host is among the hosts of the window, or in another region
     BAD_TARGET = "BAD_TARGET"
-    #: a value of Craton's variable maintenance_window can't be taken; the message says why
-    VARIABLE_REFUSED = "VARIABLE_REFUSED"
+    #: a variable of Craton's only shows a window, which has to be changed elsewhere
+    READ_ONLY = "READ_ONLY"
     #: another window covers a host at that time
     WINDOW_OVERLAP = "WINDOW_OVERLAP"
     #: the window is open, and this can be done only before

@@ -10,7 +10,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from craton_maintenance.db.database import Transaction
 
 #: Rows in a statement. PostgreSQL takes 65,535 parameters, MariaDB 16 MB.
-_ROWS = 2000
+ROWS = 2000
 
 
 def _batched(items: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
@@ -74,11 +74,11 @@ def delete_keys(
 
 def batched_keys(keys: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
     """Cut a list of literal values into what one statement takes."""
-    return _batched(keys, _ROWS)
+    return _batched(keys, ROWS)
 
 
 def _chunks(
     rows: Sequence[Mapping[str, Any]], width: int
 ) -> Iterable[tuple[Mapping[str, Any], ...]]:
     # SQLite and PostgreSQL limit the parameters of a statement: 32,766 and 65,535
-    return _batched(rows, max(1, min(_ROWS, 30_000 // max(1, width))))
+    return _batched(rows, max(1, min(ROWS, 30_000 // max(1, width))))

@@ -14,6 +14,7 @@ from craton_maintenance.engine.clock import Clock, Follower
 from craton_maintenance.engine.housekeeping import Housekeeping
 from craton_maintenance.engine.relay import Relay
 from craton_maintenance.engine.sync import PeriodicSync
+from craton_maintenance.engine.variables import VariablesPoll
 from craton_maintenance.engine.worker import Worker
 from craton_maintenance.nova.credentials import Region
 from craton_maintenance.service import Service
@@ -49,6 +50,8 @@ class Engine:
             self._bus = bus.Bus(service.conf)
             relay = Relay(service, self._bus, self.owner)
             self._workers.append(Worker("relay", relay.work, service.news))
+        if service.conf.craton.variables:
+            self._workers.append(Worker("variables", VariablesPoll(service, self.owner).work))
         if service.conf.inventory.sync:
             self._workers += [
                 Worker(
