@@ -36,7 +36,9 @@ def create_app(service: Service) -> flask.Flask:
     app.extensions["maintenance-waiting"] = WaitingRoom(service)
     errors.register(app)
     api = Api(app)
-    for prefix, table in (("", routes.UNVERSIONED), ("/v1", routes.V1)):
+    tables = {"": routes.UNVERSIONED, "/v1": routes.V1}
+    app.extensions["maintenance-routes"] = tables
+    for prefix, table in tables.items():
         for path, resource in table.items():
             where = f"{prefix}{path}"
             # Flask would answer OPTIONS by itself, to anybody

@@ -60,6 +60,10 @@ class Operation:
     status: int
     #: other media types that it answers with
     also: tuple[str, ...] = ()
+    #: other statuses of success
+    more: tuple[int, ...] = ()
+    #: whether If-Match is looked at
+    generations: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -174,6 +178,8 @@ def operation(
     answer: str | None = None,
     status: int = 200,
     also: tuple[str, ...] = (),
+    more: tuple[int, ...] = (),
+    generations: bool = False,
     open_to_all: bool = False,
 ) -> Callable[[M], M]:
     """Declare a method of a resource; see :class:`Operation`.
@@ -185,7 +191,7 @@ def operation(
     """
     if (operator is None and project is None) is not open_to_all:
         raise TypeError("an operation has a policy rule, or says that it is open to all")
-    declared = Operation(operator, project, query, body, answer, status, also)
+    declared = Operation(operator, project, query, body, answer, status, also, more, generations)
 
     def decorate(method: M) -> M:
         @functools.wraps(method)

@@ -1,6 +1,14 @@
 """Every path that is served, in one place."""
 
-from craton_maintenance.api.resources import events, health, inventory, links, objects, windows
+from craton_maintenance.api.resources import (
+    events,
+    health,
+    inventory,
+    links,
+    objects,
+    openapi,
+    windows,
+)
 
 #: Under ``/v1``: path to resource.
 V1 = {
@@ -19,6 +27,7 @@ V1 = {
     "/links/<string:host>": links.HostLink,
     "/links/project/<string:host_id>": links.ProjectLink,
     "/nova-hosts": inventory.NovaHosts,
+    "/openapi.json": openapi.OpenApi,
 }
 
 #: Beside the versions.

@@ -39,7 +39,14 @@ class ObjectMaintenance(Resource):
                 about = {"name": item.name}
         return about | now_and_next(WindowViews(call.service), rows)
 
-    @operation(operator=rules.SET, query="links-query", body="window-set", answer="window")
+    @operation(
+        operator=rules.SET,
+        query="links-query",
+        body="window-set",
+        answer="window",
+        more=(201,),
+        generations=True,
+    )
     def put(self, call: Call, ref: str) -> Answer:
         """Set the window of just this object, or change the one that is set."""
 
@@ -60,7 +67,7 @@ class ObjectMaintenance(Resource):
 
         return call.service.database.write(work)
 
-    @operation(operator=rules.UNSET, query="links-query", status=204)
+    @operation(operator=rules.UNSET, query="links-query", status=204, generations=True)
     def delete(self, call: Call, ref: str) -> Answer:
         """Unset the window of just this object: finish it if it is open, else cancel it."""
 

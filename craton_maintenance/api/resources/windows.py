@@ -75,7 +75,7 @@ class Window(Resource):
                 raise not_found("maintenance window")
             return Answer(views.project(row, part), 200, _etag(row))
 
-    @operation(operator=rules.CHANGE, body="window-update", answer="window")
+    @operation(operator=rules.CHANGE, body="window-update", answer="window", generations=True)
     def patch(self, call: Call, window_id: str) -> Answer:
         """Change a window: only what is given."""
         return call.transact(
@@ -87,7 +87,7 @@ class Window(Resource):
             )
         )
 
-    @operation(operator=rules.CANCEL, status=204)
+    @operation(operator=rules.CANCEL, status=204, generations=True)
     def delete(self, call: Call, window_id: str) -> Answer:
         """Cancel a window that has not opened."""
 
@@ -101,7 +101,7 @@ class Window(Resource):
 class WindowStart(Resource):
     """In maintenance now."""
 
-    @operation(operator=rules.START, answer="window")
+    @operation(operator=rules.START, answer="window", generations=True)
     def post(self, call: Call, window_id: str) -> Answer:
         """Open a window now, before its start."""
         return call.transact(
@@ -117,7 +117,7 @@ class WindowStart(Resource):
 class WindowFinish(Resource):
     """Done."""
 
-    @operation(operator=rules.FINISH, answer="window")
+    @operation(operator=rules.FINISH, answer="window", generations=True)
     def post(self, call: Call, window_id: str) -> Answer:
         """Close an open window now."""
         return call.transact(
