@@ -16,7 +16,10 @@ extensions = [
     "render",
 ]
 html_theme = "alabaster"
-html_theme_options = {"description": "Planned maintenance for OpenStack clouds"}
+html_theme_options = {
+    "description": "Planned maintenance for OpenStack clouds",
+    "page_width": "1180px",
+}
 autodoc_member_order = "bysource"
 autodoc_typehints = "description"
 nitpicky = False
