@@ -6,6 +6,7 @@ they refer to each other by file name.
 
 import functools
 import importlib.resources
+import ipaddress
 import json
 import re
 import uuid
@@ -44,6 +45,15 @@ def _is_time(value: object) -> bool:
 @formats.checks("uuid", raises=ValueError)
 def _is_uuid(value: object) -> bool:
     return not isinstance(value, str) or str(uuid.UUID(value)) == value.lower()
+
+
+@formats.checks("ip-address", raises=ValueError)
+def _is_address(value: object) -> bool:
+    if isinstance(value, str):
+        if "%" in value:
+            raise ValueError("is an address with a zone, which other hosts can't use")
+        ipaddress.ip_address(value)
+    return True
 
 
 @formats.checks("http-url")

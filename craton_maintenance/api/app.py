@@ -36,7 +36,9 @@ def create_app(service: Service) -> flask.Flask:
     app.extensions["maintenance-waiting"] = WaitingRoom(service)
     errors.register(app)
     api = Api(app)
-    tables = {"": routes.UNVERSIONED, "/v1": routes.V1}
+    tables = {"": routes.UNVERSIONED, "/v1": dict(routes.V1)}
+    if serves_craton(service):
+        tables["/v1"] |= routes.CRATON_V1
     app.extensions["maintenance-routes"] = tables
     for prefix, table in tables.items():
         for path, resource in table.items():
@@ -50,6 +52,12 @@ def create_app(service: Service) -> flask.Flask:
             app.wsgi_app, {"oslo_config_config": service.conf, "delay_auth_decision": True}
         )
     return app
+
+
+def serves_craton(service: Service) -> bool:
+    """Whether Craton's own paths are served here, in its place."""
+    wanted = service.conf.craton.serve
+    return wanted == "always" or (wanted == "auto" and not migrate.has_craton(service.database))
 
 
 def _insist_on_policy(response: flask.Response) -> flask.Response:

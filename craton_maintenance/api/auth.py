@@ -8,12 +8,13 @@ import dataclasses
 import hmac
 import ipaddress
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from oslo_config import cfg
 
+from craton_maintenance.craton import bindings
 from craton_maintenance.db import craton
 from craton_maintenance.db.database import Database
 from craton_maintenance.errors import Code, Problem
@@ -31,6 +32,10 @@ class Caller:
     roles: frozenset[str]
     #: ``all`` for operators who are not scoped to a project
     system_scope: str | None = None
+    #: the Craton project that they act in, 32 hex digits; None: the configured one
+    craton_project: str | None = None
+    #: whether they see Craton's rows of every project
+    is_root: bool = False
 
     @property
     def actor(self) -> str:
@@ -44,13 +49,15 @@ class Caller:
             "project_id": self.project_id,
             "roles": sorted(self.roles),
             "system_scope": self.system_scope,
+            "craton_project": self.craton_project,
+            "is_root": self.is_root,
         }
 
 
 #: Keystone's implied roles: an admin is a member is a reader.
 _IMPLIED = {"admin": ("member", "reader"), "member": ("reader",)}
 
-OPERATOR = Caller("admin", None, frozenset({"admin", "member", "reader"}), "all")
+OPERATOR = Caller("admin", None, frozenset({"admin", "member", "reader"}), "all", is_root=True)
 
 
 def with_implied(roles: frozenset[str]) -> frozenset[str]:
@@ -80,7 +87,22 @@ def from_headers(environ: Environ) -> Caller:
         project_id,
         with_implied(roles or frozenset({"member"})),
         scope,
+        craton_project=_hex(project_id),
+        is_root=_is_root(roles, scope),
     )
+
+
+def _is_root(roles: Collection[str], scope: str | None) -> bool:
+    """Whether Keystone says that somebody operates the whole cloud, not a project in it."""
+    return "admin" in roles or scope == "all"
+
+
+def _hex(project_id: str | None) -> str | None:
+    """A project's id as Craton writes it; None for what is no UUID."""
+    try:
+        return uuid.UUID(project_id).hex if project_id else None
+    except ValueError:
+        return None
 
 
 def from_loopback(environ: Environ) -> Caller:
@@ -127,8 +149,10 @@ def from_keystone(environ: Environ) -> Caller:
 class LocalUsers:
     """Craton's own users: X-Auth-Project, X-Auth-User, X-Auth-Token (their API key).
 
-    They are operators: Craton's roots and admins administer, others look.  Craton's
-    projects are not Nova's, so no project's part is shown to them.
+    They are operators: Craton's roots and admins administer, others look, and write the
+    inventory of their own project as in Craton.  Craton's projects are not Nova's, so no
+    project's part is shown to them, unless an admin has bound theirs to one of Nova's:
+    then its users who are not admins are that project's members, and no operators.
     """
 
     def __init__(self, database: Database) -> None:
@@ -150,8 +174,14 @@ class LocalUsers:
         right = hmac.compare_digest(stored.encode(), key.encode())
         if user is None or not stored or not right:
             raise unauthenticated("The request could not be authenticated.")
-        roles = {"admin"} if user.is_root or user.is_admin else {"reader"}
-        return Caller(f"{name}@{project}", None, with_implied(frozenset(roles)), "all")
+        with self._database.read() as connection:
+            return _local(
+                connection,
+                f"{name}@{project}",
+                project,
+                is_admin=bool(user.is_root or user.is_admin),
+                is_root=bool(user.is_root),
+            )
 
     def _user(self, project: str, name: str) -> Any:
         query = sa.select(
@@ -166,12 +196,34 @@ class LocalUsers:
         return next((row for row in rows if row.username == name), None)
 
 
-def from_context(context: Any) -> Caller:
+def _local(
+    connection: sa.Connection, actor: str, project: str | None, *, is_admin: bool, is_root: bool
+) -> Caller:
+    """A user of Craton's, as an operator or as a member of what the project is bound to."""
+    bound = None
+    if not is_admin and project is not None:
+        bound = bindings.of(connection, project)
+    if bound is not None:
+        member = with_implied(frozenset({"member"}))
+        return Caller(actor, bound.nova_project_id, member, None, craton_project=project)
+    roles = with_implied(frozenset({"admin" if is_admin else "member"}))
+    return Caller(actor, None, roles, "all", craton_project=project, is_root=is_root)
+
+
+def from_context(context: Any, database: Database) -> Caller:
     """The caller of an oslo.context that middleware before us has made, Craton's included."""
     user = getattr(context, "user_id", None) or getattr(context, "user", None) or "unknown"
     if hasattr(context, "using_keystone") and not context.using_keystone:
-        roles = {"admin"} if context.is_admin else {"reader"}
-        return Caller(str(user), None, with_implied(frozenset(roles)), "all")
+        tenant = getattr(context, "project_id", None) or getattr(context, "tenant", None)
+        with database.read() as connection:
+            return _local(
+                connection,
+                str(user),
+                _hex(tenant),
+                is_admin=bool(context.is_admin),
+                # Craton's middleware does not say who is root
+                is_root=False,
+            )
     roles = {str(role).lower() for role in getattr(context, "roles", None) or ()}
     if getattr(context, "is_admin", False):
         roles.add("admin")
@@ -181,6 +233,8 @@ def from_context(context: Any) -> Caller:
         project,
         with_implied(frozenset(roles)),
         getattr(context, "system_scope", None),
+        craton_project=_hex(project),
+        is_root=_is_root(roles, getattr(context, "system_scope", None)),
     )
 
 
@@ -195,6 +249,6 @@ def authenticator(conf: cfg.ConfigOpts, database: Database) -> Callable[[Environ
 
     def authenticate(environ: Environ) -> Caller:
         context = environ.get("context")
-        return from_context(context) if context is not None else source(environ)
+        return source(environ) if context is None else from_context(context, database)
 
     return authenticate

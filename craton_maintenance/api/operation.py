@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -262,7 +263,8 @@ def _query(name: str) -> dict[str, Any]:
 
 def _type_of(declared: Mapping[str, Any]) -> str | None:
     if "$ref" in declared:
-        declared = schema.documents()["common"]["$defs"][declared["$ref"].rsplit("/", 1)[1]]
+        document, _, name = declared["$ref"].partition(".json#/$defs/")
+        declared = schema.documents()[document]["$defs"][name]
     return declared.get("type")
 
 
@@ -309,6 +311,8 @@ def _no_constant(name: str) -> None:
 def _number(text: str) -> int | float:
     """A number: ``1.0`` is an integer to JSON Schema, so it is one to us."""
     value = float(text)
+    if math.isinf(value):
+        raise ValueError(f"{text[:40]} is too large a number")
     return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 

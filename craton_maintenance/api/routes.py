@@ -1,5 +1,7 @@
 """Every path that is served, in one place."""
 
+from typing import Any
+
 from craton_maintenance.api.resources import (
     events,
     health,
@@ -9,9 +11,11 @@ from craton_maintenance.api.resources import (
     openapi,
     windows,
 )
+from craton_maintenance.api.resources.craton import objects as craton
+from craton_maintenance.api.resources.craton import projects, users, variables
 
 #: Under ``/v1``: path to resource.
-V1 = {
+V1: dict[str, type[Any]] = {
     "/": health.Version,
     "/maintenance-windows": windows.Windows,
     "/maintenance-windows/<string:window_id>": windows.Window,
@@ -28,6 +32,29 @@ V1 = {
     "/links/project/<string:host_id>": links.ProjectLink,
     "/nova-hosts": inventory.NovaHosts,
     "/openapi.json": openapi.OpenApi,
+    "/projects/<string:object_id>/binding": projects.Binding,
+}
+
+#: Craton's own, under ``/v1`` where no Craton serves them.
+CRATON_V1: dict[str, type[Any]] = {
+    "/clouds": craton.Clouds,
+    "/clouds/<string:object_id>": craton.Cloud,
+    "/clouds/<string:object_id>/variables": variables.CloudVariables,
+    "/regions": craton.Regions,
+    "/regions/<string:object_id>": craton.Region,
+    "/regions/<string:object_id>/variables": variables.RegionVariables,
+    "/cells": craton.Cells,
+    "/cells/<string:object_id>": craton.Cell,
+    "/cells/<string:object_id>/variables": variables.CellVariables,
+    "/hosts": craton.Hosts,
+    "/hosts/<string:object_id>": craton.Host,
+    "/hosts/<string:object_id>/variables": variables.HostVariables,
+    "/hosts/<string:object_id>/labels": variables.HostLabels,
+    "/projects": projects.Projects,
+    "/projects/<string:object_id>": projects.Project,
+    "/projects/<string:object_id>/variables": variables.ProjectVariables,
+    "/users": users.Users,
+    "/users/<string:object_id>": users.User,
 }
 
 #: Beside the versions.

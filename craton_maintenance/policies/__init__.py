@@ -7,9 +7,9 @@ look; ``member`` and ``reader`` of a project for its own part.
 from oslo_config import cfg
 from oslo_policy import opts, policy
 
-from craton_maintenance.policies import events, inventory, links, objects, windows
+from craton_maintenance.policies import craton, events, inventory, links, objects, windows
 
-MODULES = (windows, objects, events, links, inventory)
+MODULES = (windows, objects, events, links, inventory, craton)
 
 
 def list_rules() -> list[policy.DocumentedRuleDefault]:
