@@ -4,33 +4,33 @@ The id always decides last, so an order is total whatever it is sorted by; and
 there is a ``next`` link only where there is a next page.
 """
 
-import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
 import sqlalchemy as sa
 
-from craton_maintenance.db.types import UTCDateTime
 from craton_maintenance.errors import Code, bad_field
 
 #: As in Craton.
 DEFAULT_LIMIT = 30
 
-_END_OF_TIME = dt.datetime(9999, 12, 31, tzinfo=dt.UTC)
-
 
 def sort_columns(table: sa.Table, text: str | None) -> list[sa.ColumnElement[Any]]:
     """Columns for ``sort_keys``, the id last."""
-    columns: dict[str, sa.ColumnElement[Any]] = {
-        "created_at": table.c.created_at,
-        "start": table.c.start_at,
-        # windows without an end come after all others, on every database
-        "end": sa.func.coalesce(table.c.end_at, sa.literal(_END_OF_TIME, UTCDateTime())),
-        "id": table.c.id,
+    columns: dict[str, list[sa.ColumnElement[Any]]] = {
+        "created_at": [table.c.created_at],
+        "start": [table.c.start_at],
+        # windows without an end come after all others, by their start, on every database;
+        # a moment beside a column would make texts of both on MariaDB
+        "end": [
+            sa.case((table.c.end_at.is_(None), 1), else_=0),
+            sa.func.coalesce(table.c.end_at, table.c.start_at),
+        ],
+        "id": [table.c.id],
     }
     keys = (text or "created_at").replace(",", " ").split()
-    return [columns[key] for key in dict.fromkeys([*keys, "id"])]
+    return [column for key in dict.fromkeys([*keys, "id"]) for column in columns[key]]
 
 
 def page(
