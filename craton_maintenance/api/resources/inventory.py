@@ -1,12 +1,14 @@
 """What Nova knows, what Craton knows, and the differences."""
 
 from typing import Any
+from urllib.parse import quote, unquote
 
 from flask_restful import Resource
 
 from craton_maintenance.api import paging
 from craton_maintenance.api.operation import Call, operation
 from craton_maintenance.db import differences
+from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.policies import inventory as rules
 
 
@@ -23,12 +25,12 @@ class NovaHosts(Resource):
         if query.get("differences"):
             known = [host for host in known if host.differences]
         if "marker" in query:
-            known = [
-                host for host in known if _marker(host) > tuple(query["marker"].split("/", 1))
-            ]
+            region, _, name = query["marker"].partition("/")
+            seen = HostKey(unquote(region), name)
+            known = [host for host in known if host.key > seen]
         limit = query.get("limit", paging.DEFAULT_LIMIT)
         shown, more = known[:limit], len(known) > limit
-        last = "/".join(_marker(shown[-1])) if shown else None
+        last = _marker(shown[-1].key) if shown else None
         url = f"{call.service.public_url}/nova-hosts"
         return {
             "nova_hosts": [_shown(host) for host in shown],
@@ -37,8 +39,9 @@ class NovaHosts(Resource):
         }
 
 
-def _marker(host: differences.Known) -> tuple[str, ...]:
-    return (host.key.region, host.key.name)
+def _marker(key: HostKey) -> str:
+    # a region's name may have a slash of its own
+    return f"{quote(key.region, safe='')}/{key.name}"
 
 
 def _shown(host: differences.Known) -> dict[str, Any]:
