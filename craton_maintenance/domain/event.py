@@ -214,6 +214,10 @@ def replay(events: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     each window, forget windows that are over.  An event that was seen before
     (delivery is at least once) changes nothing.
 
+    What comes out is what ``GET /v1/events/pending`` shows once the engine has told
+    everything, but for ``revision``: an edit that a project does not see (the reason,
+    say) makes a new revision and no event, so the one told last may be older.
+
     :param events: as ``GET /v1/events`` gives them: ``seq``, ``payload``, ``servers``
     :returns: by window id: ``state``, ``revision``, ``start``, ``end``, ``servers``
     """
@@ -224,6 +228,8 @@ def replay(events: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
             continue
         seen = event["seq"]
         payload = event["payload"]
+        if "window_id" not in payload:
+            continue
         if State(payload["state"]) in FINAL:
             pending.pop(payload["window_id"], None)
             continue
