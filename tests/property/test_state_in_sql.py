@@ -31,7 +31,14 @@ def database(
 
 
 def row(number: int, times: Times, told: State = State.SCHEDULED) -> dict[str, Any]:
-    return {
+    """A window of which only the times matter."""
+    plain = {sa.Boolean: False, sa.Integer: 0, sa.Text: "", sa.String: ""}
+    others = {
+        column.name: next(value for kind, value in plain.items() if isinstance(column.type, kind))
+        for column in tables.windows.columns
+        if not column.nullable and isinstance(column.type, tuple(plain))
+    }
+    return others | {
         "id": str(uuid.UUID(int=number)),
         "revision": 1,
         "start_at": times.start,
@@ -42,17 +49,19 @@ def row(number: int, times: Times, told: State = State.SCHEDULED) -> dict[str, A
         "told_state": told.value,
         "due_at": window.due(times, told),
         "scope": {},
-        "reason": "",
-        "announcement": "",
         "impact": "OUTAGE",
-        "retire": False,
-        "allow_overlap": True,
-        "hosts_count": 0,
-        "projects_count": 0,
-        "servers_count": 0,
-        "created_by": "test",
         "created_at": second(0),
     }
+
+
+def emptied(database: Database) -> None:
+    """Without windows and hosts."""
+
+    def work(transaction: Any) -> None:
+        for table in (tables.windows, tables.window_hosts, tables.nova_hosts):
+            transaction.execute(sa.delete(table))
+
+    database.write(work)
 
 
 def fill(database: Database, rows: list[dict[str, Any]], hosts: Any = ()) -> None:
@@ -60,7 +69,7 @@ def fill(database: Database, rows: list[dict[str, Any]], hosts: Any = ()) -> Non
         insert(transaction, tables.windows, rows)
         insert(transaction, tables.window_hosts, list(hosts))
 
-    databases.wiped(database)
+    emptied(database)
     database.write(work)
 
 
