@@ -9,6 +9,7 @@ the call that is made here.
 """
 
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,6 +17,8 @@ import oslo_messaging
 from oslo_config import cfg
 
 from craton_maintenance.domain import times
+
+LOG = logging.getLogger(__name__)
 
 _VERSION = 2.0
 _PRIORITY = "info"
@@ -32,6 +35,7 @@ class Bus:
         """
         :param conf: with ``transport_url`` or that of oslo_messaging_notifications set
         """
+        self._conf = conf
         self._transport = oslo_messaging.get_notification_transport(conf)
         self._publisher_id = conf.events.publisher_id
         self._targets = [
@@ -57,6 +61,7 @@ class Bus:
             except Exception as error:
                 # the driver's own, but also what it lets through of kombu and amqp
                 # when the broker is away at the first connection
+                self._begin_anew()
                 raise NotTaken(f"{type(error).__name__}: {error}") from error
 
     def message(self, event: Any) -> dict[str, Any]:
@@ -83,6 +88,19 @@ class Bus:
 
     def close(self) -> None:
         self._transport.cleanup()
+
+    def _begin_anew(self) -> None:
+        """Throw connections away.
+
+        With ``retry=0`` oslo.messaging never mends one whose channel was closed by a
+        refusal (a nack, or a queue that was declared otherwise): every later message
+        would fail on it, whatever the operator has set right meanwhile.
+        """
+        try:
+            self._transport.cleanup()
+        except Exception as error:  # of a connection that is of no use any more
+            LOG.debug("a connection did not close: %s", error)
+        self._transport = oslo_messaging.get_notification_transport(self._conf)
 
 
 def configured(conf: cfg.ConfigOpts) -> bool:
