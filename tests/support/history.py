@@ -43,3 +43,27 @@ def assert_complete(database: Database) -> list[Any]:
     assert heads == {project_id: len(found) for project_id, found in numbers.items()}
     assert len({row.id for row in all_events}) == len(all_events)
     return all_events
+
+
+def assert_delivered(stored: list[Any], arrived: list[Any]) -> int:
+    """Everything stored arrived, each project's first deliveries in order, repeats the same.
+
+    :param stored: rows of events
+    :param arrived: :class:`tests.support.broker.Message`, in the order of arrival
+    :returns: how many messages were repeats
+    """
+    first: dict[str, Any] = {}
+    numbers = defaultdict(list)
+    for message in arrived:
+        seen = first.setdefault(message.id, message)
+        assert (seen.content, seen.context) == (message.content, message.context)
+        if seen is message:
+            numbers[message.project_id].append(message.seq)
+    for project_id, found in numbers.items():
+        assert found == list(range(1, len(found) + 1)), project_id
+    assert {row.id for row in stored} == first.keys()
+    for row in stored:
+        message = first[row.id]
+        assert (message.project_id, message.seq) == (row.project_id, row.seq)
+        assert message.content["event_type"] == row.event_type
+    return len(arrived) - len(first)
