@@ -45,21 +45,25 @@ def migrated() -> Path:
     return folder / "empty.sqlite"
 
 
-def configure(folder: Path, url: str, **options: Any) -> cfg.ConfigOpts:
+def configure(folder: Path, url: str, file: str = "", **options: Any) -> cfg.ConfigOpts:
     """Configuration that nothing on this machine has a say in.
 
-    :param options: as ``api_threads=4`` for ``[api] threads``
+    :param file: what the configuration file says
+    :param options: as ``api_threads=4``, or ``api={"threads": 4}``, for ``[api] threads``
     """
-    empty = folder / "maintenance.conf"
-    empty.touch()
+    path = folder / "maintenance.conf"
+    path.write_text(file)
     overrides: dict[tuple[str, str], object] = {
         ("database", "connection"): url,
         ("api", "validate_answers"): True,
     }
     for name, value in options.items():
-        group, _, option = name.partition("_")
-        overrides[group, option] = value
-    return configuration.load([os.fspath(empty)], overrides)
+        if isinstance(value, dict):
+            overrides |= {(name, option): one for option, one in value.items()}
+        else:
+            group, _, option = name.partition("_")
+            overrides[group, option] = value
+    return configuration.load([os.fspath(path)], overrides)
 
 
 class Deployment:
