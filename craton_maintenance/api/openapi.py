@@ -25,17 +25,18 @@ _PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 Json = dict[str, Any]
 
 
-def document(tables: Mapping[str, Mapping[str, type[Any]]], url: str) -> Json:
+def document(tables: Mapping[str, Mapping[str, type[Any]]], url: str, tokens: bool = True) -> Json:
     """The document.
 
     :param tables: prefix to route table
     :param url: our address as clients reach it, without ``/v1``
+    :param tokens: whether callers need one here
     """
     paths: Json = {}
     for prefix, table in tables.items():
         for path, resource in table.items():
             shown = _PARAMETER.sub(r"{\1}", f"{prefix}{path}")
-            paths[shown] = _path(shown, resource)
+            paths[shown] = _path(shown, resource, tokens)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -55,7 +56,7 @@ def document(tables: Mapping[str, Mapping[str, type[Any]]], url: str) -> Json:
     }
 
 
-def _path(path: str, resource: type[Any]) -> Json:
+def _path(path: str, resource: type[Any], tokens: bool) -> Json:
     operations: Json = {}
     parameters = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
@@ -66,6 +67,8 @@ def _path(path: str, resource: type[Any]) -> Json:
         declared = getattr(function, "operation", None)
         if declared is not None:
             operations[method] = _operation(path, method, function, declared)
+            guarded = tokens and (declared.operator or declared.project)
+            operations[method]["security"] = [{"token": []}] if guarded else []
     if parameters:
         operations["parameters"] = parameters
     return operations
@@ -78,7 +81,6 @@ def _operation(path: str, method: str, function: Any, declared: Operation) -> Js
         "summary": summary.rstrip("."),
         "parameters": [*_query(declared.query), *_headers(method, declared)],
         "responses": _responses(declared),
-        "security": [{"token": []}] if declared.operator or declared.project else [],
     }
     rules = [rule for rule in (declared.operator, declared.project) if rule]
     if rules:

@@ -19,7 +19,7 @@ class OpenApi(Resource):
         if "maintenance-openapi" not in extensions:
             root = call.service.public_url.removesuffix("/v1")
             extensions["maintenance-openapi"] = openapi.document(
-                extensions["maintenance-routes"], root
+                extensions["maintenance-routes"], root, call.service.conf.api.auth != "none"
             )
         document: dict[str, Any] = extensions["maintenance-openapi"]
         return document
