@@ -1,0 +1,175 @@
+"""What benches stand on: databases with a fleet in them, and our processes."""
+
+import contextlib
+import os
+import pathlib
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from bench import measure
+from craton_maintenance import conf as configuration
+from craton_maintenance.db import nova
+from craton_maintenance.db.database import Database
+from craton_maintenance.inventory import create
+from craton_maintenance.nova.listing import Host
+from craton_maintenance.service import Service, utcnow
+from tests.support import databases
+from tests.support.processes import command
+
+REGION = "RegionOne"
+
+
+@contextlib.contextmanager
+def database(kind: str) -> Iterator[Database]:
+    """A new database, migrated, and dropped at the end.
+
+    :param kind: ``sqlite``, ``mariadb`` or ``postgresql``
+    """
+    with folder() as path, databases.migrated(kind, path) as made:
+        yield made
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[pathlib.Path]:
+    with tempfile.TemporaryDirectory(prefix="craton-maintenance-bench-") as name:
+        yield pathlib.Path(name)
+
+
+def service(made: Database, overrides: Mapping[tuple[str, str], object] | None = None) -> Service:
+    """A deployment in this process, configured as by default."""
+    return Service(configuration.load(["/dev/null"], dict(overrides or {})), made)
+
+
+def stock(made: Database, hosts: int, servers: int, projects: int) -> None:
+    """A fleet in the inventory, Craton's rows of its hosts included.
+
+    Servers go round the hosts, and each project owns a run of them.
+    """
+    now = utcnow()
+    names = [f"compute-{number:05}" for number in range(hosts)]
+    listed = [
+        Host(
+            name=name,
+            service_id=str(uuid.uuid4()),
+            status="enabled",
+            state="up",
+            forced_down=False,
+            disabled_reason=None,
+            zone=f"zone-{number % 4}",
+            aggregates=(f"aggregate-{number % 16}",),
+            hypervisors=(
+                {"id": str(number), "hostname": name, "type": "QEMU", "ip": "192.0.2.1"},
+            ),
+        )
+        for number, name in enumerate(names)
+    ]
+    rows = [
+        {
+            "region": REGION,
+            "host": host.name,
+            "service_id": host.service_id,
+            "status": host.status,
+            "state": host.state,
+            "forced_down": False,
+            "disabled_reason": None,
+            "zone": host.zone,
+            "aggregates": list(host.aggregates),
+            "hypervisors": [dict(one) for one in host.hypervisors],
+            "created_at": now,
+            "missed": 0,
+            "missing_since": None,
+        }
+        for host in listed
+    ]
+    owned = {
+        str(uuid.uuid4()): (
+            f"{number * projects // servers:032x}",
+            names[number % hosts],
+            None,
+            f"server-{number}",
+            "ACTIVE",
+        )
+        for number in range(servers)
+    }
+    conf = configuration.load(["/dev/null"]).inventory
+
+    def work(transaction: Any) -> None:
+        nova.write_hosts(transaction, rows)
+        nova.write_servers(transaction, REGION, owned)
+        create.hosts(transaction, conf, REGION, listed, now)
+
+    made.write(work)
+    tidy(made)
+
+
+def tidy(made: Database) -> None:
+    """Let the database learn what is in its tables, as it does by itself in time."""
+    with made.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        if made.dialect == "mysql":
+            for table in sa.inspect(connection).get_table_names():
+                connection.exec_driver_sql(f"ANALYZE TABLE {table}").all()
+        elif made.dialect == "postgresql":
+            connection.exec_driver_sql("ANALYZE")
+
+
+@contextlib.contextmanager
+def process(*arguments: str, says: str) -> Iterator[subprocess.Popen[str]]:
+    """A process of ours, from the line in which it ``says`` that it is ready, to its end."""
+    started = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+    try:
+        assert started.stdout is not None
+        for line in started.stdout:
+            if says in line:
+                started.ready = line.strip()  # type: ignore[attr-defined]
+                break
+        else:
+            raise RuntimeError(f"{arguments[0]} ended before it was ready")
+        yield started
+    finally:
+        started.terminate()
+        try:
+            started.wait(30)
+        except subprocess.TimeoutExpired:
+            started.kill()
+            started.wait()
+        if started.stdout is not None:
+            started.stdout.close()
+
+
+@contextlib.contextmanager
+def serve(
+    made: Database, settings: str = "", *arguments: str
+) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """``craton-maintenance serve`` on this database.
+
+    :param settings: lines of its configuration file
+    :returns: its address, and its process
+    """
+    port = measure.free_port()
+    with folder() as path:
+        file = path / "bench.conf"
+        file.write_text(settings)
+        with process(
+            command("craton-maintenance"),
+            "serve",
+            "--config-file",
+            str(file),
+            "--listen",
+            f"127.0.0.1:{port}",
+            "--database",
+            databases.url_of(made),
+            *arguments,
+            says="serving",
+        ) as started:
+            yield f"http://127.0.0.1:{port}", started
+
+
+def without_cloud() -> None:
+    """Take the caller's own cloud out of the environment: benches bring their own."""
+    for name in [name for name in os.environ if name.startswith("OS_")]:
+        del os.environ[name]
