@@ -11,13 +11,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 import werkzeug.test
 from oslo_config import cfg
 
 from craton_maintenance import conf as configuration
 from craton_maintenance import simcloud
 from craton_maintenance.api.app import create_app
-from craton_maintenance.db import migrate
+from craton_maintenance.db import migrate, tables
 from craton_maintenance.db.database import Database
 from craton_maintenance.engine.clock import Clock, Follower
 from craton_maintenance.inventory.sync import Report, Sync
@@ -129,6 +130,23 @@ class Deployment:
     def move(self, server: str, host: str | None) -> None:
         """A server is on another host from now on; Nova shows it, nobody has synchronised."""
         self.cloud.place(self.cloud.server_named(server), host)
+
+    def refuse(self, host: str) -> None:
+        """A host's nova-compute has two hypervisors from now on, as with Ironic."""
+        self._write(
+            sa.update(tables.nova_hosts)
+            .where(tables.nova_hosts.c.host == host)
+            .values(hypervisors=[{"id": "1", "hostname": "n1"}, {"id": "2", "hostname": "n2"}])
+        )
+
+    def second_region(self, name: str = "RegionTwo") -> None:
+        """There is another region, with hosts of the same names and no servers."""
+        with self.service.database.read() as connection:
+            rows = [row._asdict() for row in connection.execute(sa.select(tables.nova_hosts))]
+        self._write(sa.insert(tables.nova_hosts).values([row | {"region": name} for row in rows]))
+
+    def _write(self, statement: Any) -> None:
+        self.service.database.write(lambda transaction: transaction.execute(statement))
 
     # -- names and ids -------------------------------------------------------------
 
