@@ -41,6 +41,16 @@ def _variables() -> sa.Column[Any]:
     )
 
 
+def _project() -> sa.Column[Any]:
+    return sa.Column(
+        "project_id",
+        sa.CHAR(32),
+        sa.ForeignKey("projects.id", ondelete="CASCADE"),
+        index=True,
+        nullable=False,
+    )
+
+
 def _parent(name: str, table: str, nullable: bool = False) -> sa.Column[Any]:
     return sa.Column(
         name,
@@ -88,13 +98,7 @@ projects = sa.Table(
 users = _table(
     "users",
     _id(),
-    sa.Column(
-        "project_id",
-        sa.CHAR(32),
-        sa.ForeignKey("projects.id", ondelete="CASCADE"),
-        index=True,
-        nullable=False,
-    ),
+    _project(),
     _variables(),
     sa.Column("username", sa.String(255)),
     sa.Column("api_key", sa.String(36)),
@@ -107,13 +111,7 @@ users = _table(
 clouds = _table(
     "clouds",
     _id(),
-    sa.Column(
-        "project_id",
-        sa.CHAR(32),
-        sa.ForeignKey("projects.id", ondelete="CASCADE"),
-        index=True,
-        nullable=False,
-    ),
+    _project(),
     _variables(),
     sa.Column("name", sa.String(255)),
     sa.Column("note", sa.Text),
@@ -124,13 +122,7 @@ clouds = _table(
 regions = _table(
     "regions",
     _id(),
-    sa.Column(
-        "project_id",
-        sa.CHAR(32),
-        sa.ForeignKey("projects.id", ondelete="CASCADE"),
-        index=True,
-        nullable=False,
-    ),
+    _project(),
     _parent("cloud_id", "clouds"),
     _variables(),
     sa.Column("name", sa.String(255)),
@@ -144,13 +136,7 @@ cells = _table(
     _id(),
     _parent("region_id", "regions"),
     _parent("cloud_id", "clouds"),
-    sa.Column(
-        "project_id",
-        sa.CHAR(32),
-        sa.ForeignKey("projects.id", ondelete="CASCADE"),
-        index=True,
-        nullable=False,
-    ),
+    _project(),
     _variables(),
     sa.Column("name", sa.String(255)),
     sa.Column("note", sa.Text),
@@ -161,13 +147,7 @@ cells = _table(
 networks = _table(
     "networks",
     _id(),
-    sa.Column(
-        "project_id",
-        sa.CHAR(32),
-        sa.ForeignKey("projects.id", ondelete="CASCADE"),
-        index=True,
-        nullable=False,
-    ),
+    _project(),
     _parent("cloud_id", "clouds"),
     _parent("region_id", "regions"),
     _parent("cell_id", "cells", nullable=True),
@@ -185,13 +165,7 @@ networks = _table(
 devices = _table(
     "devices",
     _id(),
-    sa.Column(
-        "project_id",
-        sa.CHAR(32),
-        sa.ForeignKey("projects.id", ondelete="CASCADE"),
-        index=True,
-        nullable=False,
-    ),
+    _project(),
     _parent("cloud_id", "clouds"),
     _parent("region_id", "regions"),
     _parent("cell_id", "cells", nullable=True),
@@ -236,13 +210,7 @@ labels = sa.Table(
 network_interfaces = _table(
     "network_interfaces",
     _id(),
-    sa.Column(
-        "project_id",
-        sa.CHAR(32),
-        sa.ForeignKey("projects.id", ondelete="CASCADE"),
-        index=True,
-        nullable=False,
-    ),
+    _project(),
     _variables(),
     sa.Column("name", sa.String(255)),
     sa.Column("interface_type", sa.String(255)),
