@@ -12,6 +12,9 @@ from craton_maintenance.errors import Code, Problem
 
 LOG = logging.getLogger(__name__)
 
+#: Bytes of a body too large that are read for the sake of its sender.
+_LONGEST_READ_AWAY = 2**24
+
 _CODES = {
     400: Code.INVALID,
     401: Code.UNAUTHENTICATED,
@@ -70,9 +73,19 @@ def _http(error: werkzeug.exceptions.HTTPException) -> flask.Response:
         413: "The body is too large.",
     }.get(status, error.description or "The request can't be taken.")
     headers = {}
+    if status == 413:
+        _read_away()
     if isinstance(error, werkzeug.exceptions.MethodNotAllowed) and error.valid_methods:
         headers["Allow"] = ", ".join(error.valid_methods)
     return body(Problem(status, code, message, headers=headers))
+
+
+def _read_away() -> None:
+    """Take what is still being sent: its sender would find a broken connection, no answer."""
+    left = min(flask.request.content_length or 0, _LONGEST_READ_AWAY)
+    stream = flask.request.environ["wsgi.input"]
+    while left > 0 and (chunk := stream.read(min(left, 65536))):
+        left -= len(chunk)
 
 
 def _database(error: Exception) -> flask.Response:

@@ -34,7 +34,9 @@ class Server:
             timeout=30,
             shutdown_timeout=10,
         )
-        self._server.max_request_body_size = conf.api.max_body
+        # the application refuses what is beyond max_body, in our words; what is far beyond
+        # it does not even get there
+        self._server.max_request_body_size = 16 * conf.api.max_body
         self._thread: threading.Thread | None = None
 
     def start(self) -> tuple[str, int]:
