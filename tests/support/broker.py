@@ -204,7 +204,7 @@ class Wire:
             with socket.create_connection(self._target) as far:
                 other = {client: far, far: client}
                 while self._whole.is_set():
-                    readable, _, _ = select.select([client, far], [], [], 0.02)
+                    readable, _, _ = select.select([client, far], [], [], 0.05)
                     self._flowing.wait()
                     if not self._whole.is_set():
                         return
