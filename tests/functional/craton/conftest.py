@@ -17,7 +17,7 @@ from tests.support.deployment import Api
 
 
 @pytest.fixture(
-    scope="module",
+    scope="package",
     params=[
         "sqlite",
         pytest.param("mariadb", marks=pytest.mark.services),
@@ -39,7 +39,7 @@ def database(_migrated: Database) -> Database:
     return databases.wiped(_migrated)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def app(_migrated: Database) -> flask.Flask:
     return create_app(deployment.service(_migrated))
 

@@ -52,12 +52,12 @@ def test_up_is_the_parent_then_the_cell_then_the_region(api):
 
 
 @pytest.mark.parametrize("kind", ["clouds", "regions", "cells", "hosts"])
-@pytest.mark.parametrize("wrong", ["9999", "1abc", "abc", "0", "-1", "99999999999", "1.0"])
-def test_an_id_that_is_none_is_404_for_every_method(api, kind, wrong):
+def test_an_id_that_is_none_is_404_for_every_method(api, kind):
     api.host("h1", api.place())
-    for method, body in (("GET", None), ("PUT", {"note": "x"}), ("DELETE", None)):
-        assert api(method, f"/{kind}/{wrong}", body, 404)["code"] == "NOT_FOUND"
-    assert api("PUT", f"/{kind}/{wrong}/variables", {"a": 1}, 404)
+    for wrong in ("9999", "1abc", "abc", "0", "-1", "99999999999", "1.0"):
+        for method, body in (("GET", None), ("PUT", {"note": "x"}), ("DELETE", None)):
+            assert api(method, f"/{kind}/{wrong}", body, 404)["code"] == "NOT_FOUND"
+        assert api("PUT", f"/{kind}/{wrong}/variables", {"a": 1}, 404)
 
 
 def test_a_note_is_cleared_with_null(api):
@@ -119,13 +119,11 @@ def test_a_taken_name_is_409_on_creation_and_renaming(api):
     assert api.put(f"/regions/{other_region}", name="region-1")["id"] == other_region
 
 
-@pytest.mark.parametrize(
-    "address", ["", "10.0.0", "10.0.0.256", "host.example", "fe80::1%eth0", "10.0.0.1/24", 7]
-)
-def test_an_address_that_is_none_is_refused(api, address):
+def test_an_address_that_is_none_is_refused(api):
     cloud, region, _ = api.place()
     body = {"name": "h", "device_type": "server", "cloud_id": cloud, "region_id": region}
-    api.refused("POST", "/hosts", 400, "ip_address", body | {"ip_address": address})
+    for address in ("", "10.0.0", "10.0.0.256", "a.example", "fe80::1%eth0", "10.0.0.1/24", 7):
+        api.refused("POST", "/hosts", 400, "ip_address", body | {"ip_address": address})
 
 
 def test_an_address_that_somebody_else_wrote_is_shown(api, database):

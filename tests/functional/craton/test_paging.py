@@ -55,32 +55,23 @@ def walk(api, path, key="hosts"):
         path = links["next"].partition("/v1")[2]
 
 
-@pytest.mark.parametrize("down", ["asc", "desc"])
-@pytest.mark.parametrize(
-    "keys",
-    [
-        None,
-        "device_type",
-        "updated_at",
-        "note",
-        "active",
-        "cell_id",
-        "parent_id",
-        "created_at",
-        "name",
-        "active, updated_at",
-        "cell_id device_type name",
-        "id",
-    ],
+KEYS = (
+    *(None, "id", "name", "created_at"),
+    *("device_type", "updated_at", "note", "active", "cell_id", "parent_id"),
+    *("active, updated_at", "cell_id device_type name"),
 )
-def test_every_row_is_seen_once_whatever_it_is_sorted_by(api, hosts, keys, down):
-    query = f"&sort_keys={keys}" if keys else ""
-    pages = walk(api, f"/hosts?limit=10&sort_dir={down}{query}")
-    seen = [host["name"] for page in pages for host in page["hosts"]]
-    assert sorted(seen) == hosts
-    assert [len(page["hosts"]) for page in pages] == [10, 10, 10, 5]
-    if keys in (None, "id", "name", "created_at"):
-        assert seen == (hosts if down == "asc" else hosts[::-1])
+
+
+@pytest.mark.parametrize("down", ["asc", "desc"])
+def test_every_row_is_seen_once_whatever_it_is_sorted_by(api, hosts, down):
+    for keys in KEYS:
+        query = f"&sort_keys={keys}" if keys else ""
+        pages = walk(api, f"/hosts?limit=10&sort_dir={down}{query}")
+        seen = [host["name"] for page in pages for host in page["hosts"]]
+        assert sorted(seen) == hosts, keys
+        assert [len(page["hosts"]) for page in pages] == [10, 10, 10, 5], keys
+        if keys in KEYS[:4]:
+            assert seen == (hosts if down == "asc" else hosts[::-1])
 
 
 def test_the_way_back_is_the_same(api, hosts):
@@ -102,21 +93,21 @@ def test_an_empty_page_has_no_next(api):
     assert [link["rel"] for link in api.get("/hosts")["links"]] == ["first", "prev", "self"]
 
 
-@pytest.mark.parametrize("limit", ["9", "101", "x", "1.5", "-1", ""])
-def test_a_limit_that_is_none_is_400(api, limit):
-    api.refused("GET", f"/hosts?limit={limit}", 400, "limit")
+def test_a_limit_that_is_none_is_400(api):
+    for limit in ("9", "101", "x", "1.5", "-1", ""):
+        api.refused("GET", f"/hosts?limit={limit}", 400, "limit")
 
 
-@pytest.mark.parametrize("marker", ["999", "x", "0", "99999999999"])
-def test_a_marker_that_is_not_there_is_400(api, hosts, marker):
-    answer = api.get(f"/hosts?marker={marker}", 400)
-    assert f'Marker "{marker}" does not exist' in answer["message"]
+def test_a_marker_that_is_not_there_is_400(api, hosts):
+    for marker in ("999", "x", "0", "99999999999"):
+        answer = api.get(f"/hosts?marker={marker}", 400)
+        assert f'Marker "{marker}" does not exist' in answer["message"]
 
 
-@pytest.mark.parametrize("key", ["bogus", "api_key", "variable_association_id", "type"])
-def test_a_sort_key_that_is_none_is_400(api, key):
-    answer = api.get(f"/hosts?sort_keys={key}", 400)
-    assert f'"{key}" is an invalid sort key' in answer["message"]
+def test_a_sort_key_that_is_none_is_400(api):
+    for key in ("bogus", "api_key", "variable_association_id", "type"):
+        answer = api.get(f"/hosts?sort_keys={key}", 400)
+        assert f'"{key}" is an invalid sort key' in answer["message"]
 
 
 def test_filters_narrow(api, hosts):

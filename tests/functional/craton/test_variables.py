@@ -114,24 +114,22 @@ def test_they_are_stored_as_craton_stores_them(api, tree, database):
     assert rows["n"].updated_at is None
 
 
-@pytest.mark.parametrize(
-    ("text", "names"),
-    [
+def test_vars_finds_by_what_is_inherited(api, tree):
+    everybody = ["top", "middle", "bottom"]
+    for text, names in (
         ("own:1", ["bottom"]),
-        ("top:1", ["top", "middle", "bottom"]),
-        ("region:1", ["top", "middle", "bottom"]),
+        ("top:1", everybody),
+        ("region:1", everybody),
         ("cell:1", ["top"]),
-        ("project:1,cloud:1", ["top", "middle", "bottom"]),
-        ('who:"top"', ["top", "middle", "bottom"]),
+        ("project:1,cloud:1", everybody),
+        ('who:"top"', everybody),
         ('who:"region"', []),
         ("own:1,middle:1", ["bottom"]),
         ("own:true", []),
         ("nothing:1", []),
-    ],
-)
-def test_vars_finds_by_what_is_inherited(api, tree, text, names):
-    found = api.get(f"/hosts?vars={text}")
-    assert [host["name"] for host in found["hosts"]] == names
+    ):
+        found = api.get(f"/hosts?vars={text}")
+        assert [host["name"] for host in found["hosts"]] == names, text
 
 
 def test_vars_looks_at_its_own_only_where_asked(api, tree):
@@ -150,11 +148,9 @@ def test_vars_looks_into_values_on_every_kind(api, tree):
         assert api.get(f"/{kind}?vars=deep.a.b[0].c:true")[kind] == []
 
 
-@pytest.mark.parametrize(
-    "text", ["k", "k:", "k:x", ":1", "k:NaN", "k[x]:1", "k:1,", "k:1x", "a..b:1"]
-)
-def test_a_filter_that_cannot_be_read_is_400(api, text):
-    api.refused("GET", f"/hosts?vars={text}", 400, "vars")
+def test_a_filter_that_cannot_be_read_is_400(api):
+    for text in ("k", "k:", "k:x", ":1", "k:NaN", "k[x]:1", "k:1,", "k:1x", "a..b:1"):
+        api.refused("GET", f"/hosts?vars={text}", 400, "vars")
 
 
 def test_vars_pages_without_losing_any(api):
