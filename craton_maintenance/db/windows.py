@@ -53,6 +53,34 @@ def hosts(connection: sa.Connection, window_id: str) -> frozenset[HostKey]:
     return frozenset(HostKey(row.region, row.host) for row in rows)
 
 
+def hosts_by_window(
+    connection: sa.Connection, window_ids: Iterable[str]
+) -> dict[str, list[HostKey]]:
+    """The hosts of several windows, in one statement."""
+    found: dict[str, list[HostKey]] = {}
+    rows = connection.execute(
+        sa.select(window_hosts).where(window_hosts.c.window_id.in_(list(window_ids)))
+    )
+    for row in rows:
+        found.setdefault(row.window_id, []).append(HostKey(row.region, row.host))
+    return found
+
+
+def parts_by_window(
+    connection: sa.Connection, window_ids: Iterable[str]
+) -> dict[str, dict[str, tuple[str, ...]]]:
+    """What projects were told last of several windows, in one statement."""
+    found: dict[str, dict[str, tuple[str, ...]]] = {}
+    rows = connection.execute(
+        sa.select(window_projects).where(
+            window_projects.c.window_id.in_(list(window_ids)), window_projects.c.concerned
+        )
+    )
+    for row in rows:
+        found.setdefault(row.window_id, {})[row.project_id] = tuple(row.servers)
+    return found
+
+
 def change_hosts(
     transaction: Transaction,
     window_id: str,
@@ -190,7 +218,7 @@ def write_parts(
 # -- what the engine looks for -----------------------------------------------------
 
 
-def due(connection: sa.Connection, now: dt.datetime, limit: int = 100) -> Sequence[str]:
+def due(connection: sa.Connection, now: dt.datetime, limit: int) -> Sequence[str]:
     """Windows whose state the clock has changed, the earliest first."""
     return list(
         connection.execute(

@@ -6,6 +6,9 @@ from craton_maintenance.db import nova as inventory
 from craton_maintenance.db import windows as store
 from craton_maintenance.service import Service
 
+#: Windows that one look deals with.
+_AT_ONCE = 100
+
 
 class Clock:
     """Tells what the clock has changed. Any number of engines may do this at once."""
@@ -19,13 +22,12 @@ class Clock:
         :returns: seconds until a window is due, or until the next look
         """
         service = self._service
-        while True:
-            with service.database.read() as connection:
-                due = store.due(connection, service.clock())
-            if not due:
-                break
-            for window_id in due:
-                service.database.write(partial(service.windows.advance, window_id=window_id))
+        with service.database.read() as connection:
+            due = store.due(connection, service.clock(), _AT_ONCE)
+        for window_id in due:
+            service.database.write(partial(service.windows.advance, window_id=window_id))
+        if len(due) == _AT_ONCE:
+            return 0.0
         with service.database.read() as connection:
             upcoming = store.next_due(connection)
         poll = service.conf.engine.poll_seconds

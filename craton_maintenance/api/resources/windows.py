@@ -1,5 +1,6 @@
 """Maintenance windows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask_restful import Resource
@@ -35,7 +36,7 @@ class Windows(Resource):
         with call.service.database.read() as connection:
             rows, more = paging.page(connection, select, tables.windows, call.query, visible)
             if call.is_operator:
-                shown = [_whole(connection, views, call, row) for row in rows]
+                shown = _whole(connection, views, call, rows)
             else:
                 ids = [row.id for row in rows]
                 parts = store.parts_of(connection, call.project_id, ids)
@@ -69,7 +70,8 @@ class Window(Resource):
                 raise not_found("maintenance window")
             views = WindowViews(call.service)
             if call.is_operator:
-                return Answer(_whole(connection, views, call, row), 200, _etag(row))
+                (shown,) = _whole(connection, views, call, [row])
+                return Answer(shown, 200, _etag(row))
             part = store.part(connection, window_id, call.project_id)
             if part is None:
                 raise not_found("maintenance window")
@@ -156,7 +158,12 @@ def _etag(row: store.Row) -> dict[str, str]:
     return {"ETag": f'"{row.revision}"'}
 
 
-def _whole(connection: Any, views: WindowViews, call: Call, row: store.Row) -> dict[str, Any]:
+def _whole(
+    connection: Any, views: WindowViews, call: Call, rows: Sequence[store.Row]
+) -> list[dict[str, Any]]:
+    """Windows as operators see them, with hosts and projects if asked for."""
     if not call.query.get("details"):
-        return views.operator(row)
-    return views.operator(row, store.hosts(connection, row.id), store.parts(connection, row.id))
+        return [views.operator(row) for row in rows]
+    ids = [row.id for row in rows]
+    hosts, parts = store.hosts_by_window(connection, ids), store.parts_by_window(connection, ids)
+    return [views.operator(row, hosts.get(row.id, ()), parts.get(row.id, {})) for row in rows]
