@@ -35,33 +35,31 @@ def upsert(transaction: Transaction, table: sa.Table, rows: Sequence[Mapping[str
     if not rows:
         return
     changed = [name for name in rows[0] if not table.c[name].primary_key]
-    for chunk in _chunks(rows, len(rows[0])):
-        if transaction.dialect == "mysql":
-            statement: Any = mysql.insert(table).values(list(chunk))
-            statement = statement.on_duplicate_key_update(
-                {name: statement.inserted[name] for name in changed}
-            )
-        else:
-            make = postgresql.insert if transaction.dialect == "postgresql" else sqlite.insert
-            statement = make(table).values(list(chunk))
-            statement = statement.on_conflict_do_update(
-                index_elements=list(table.primary_key.columns),
-                set_={name: statement.excluded[name] for name in changed},
-            )
-        transaction.execute(statement)
+    if transaction.dialect == "mysql":
+        # not ``inserted``: the driver makes one statement of many rows only of this form
+        statement: Any = mysql.insert(table).on_duplicate_key_update(
+            {name: sa.func.values(table.c[name]) for name in changed}
+        )
+    else:
+        make = postgresql.insert if transaction.dialect == "postgresql" else sqlite.insert
+        statement = make(table)
+        statement = statement.on_conflict_do_update(
+            index_elements=list(table.primary_key.columns),
+            set_={name: statement.excluded[name] for name in changed},
+        )
+    _execute(transaction, statement, rows)
 
 
 def insert_missing(
     transaction: Transaction, table: sa.Table, rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Insert rows, leaving those that are there as they are."""
-    for chunk in _chunks(rows, len(rows[0]) if rows else 1):
-        if transaction.dialect == "mysql":
-            statement: Any = mysql.insert(table).values(list(chunk)).prefix_with("IGNORE")
-        else:
-            make = postgresql.insert if transaction.dialect == "postgresql" else sqlite.insert
-            statement = make(table).values(list(chunk)).on_conflict_do_nothing()
-        transaction.execute(statement)
+    if transaction.dialect == "mysql":
+        statement: Any = mysql.insert(table).prefix_with("IGNORE")
+    else:
+        make = postgresql.insert if transaction.dialect == "postgresql" else sqlite.insert
+        statement = make(table).on_conflict_do_nothing()
+    _execute(transaction, statement, rows)
 
 
 def delete_keys(
@@ -77,8 +75,13 @@ def batched_keys(keys: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
     return _batched(keys, ROWS)
 
 
-def _chunks(
-    rows: Sequence[Mapping[str, Any]], width: int
-) -> Iterable[tuple[Mapping[str, Any], ...]]:
-    # SQLite and PostgreSQL limit the parameters of a statement: 32,766 and 65,535
-    return _batched(rows, max(1, min(ROWS, 30_000 // max(1, width))))
+def _execute(transaction: Transaction, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Some thousand rows in a statement.
+
+    Given to the driver as rows: a statement that spells them out would have to be
+    compiled for each number of rows, which takes longer than the database does.
+    """
+    for chunk in _batched(rows, ROWS):
+        transaction.connection.execute(
+            statement, list(chunk), execution_options={"insertmanyvalues_page_size": ROWS}
+        )

@@ -1,13 +1,12 @@
 """Variables of ours in Craton's tables, and what we last saw there.
 
 Craton reads and writes these rows at the same time.  So a row is changed only
-where it still holds the very text that we read; whatever somebody else wrote
-meanwhile stays, and is read at the next look.
+where, locked, it still holds the very text that we read; whatever somebody else
+wrote meanwhile stays, and is read at the next look.
 """
 
 import dataclasses
 import datetime as dt
-import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,16 @@ from craton_maintenance.db import bulk, craton, tables
 from craton_maintenance.db.database import Transaction
 
 _variables = craton.variables
+
+#: Kinds of Craton's objects that a window may be set on.
+KINDS = ("hosts", "cells", "regions", "clouds")
+
+_TABLES: dict[str, sa.Table] = {
+    "hosts": craton.devices,
+    "cells": craton.cells,
+    "regions": craton.regions,
+    "clouds": craton.clouds,
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -29,42 +38,41 @@ class Object:
     region: str | None
     name: str
     association_id: int
-    created_at: dt.datetime
+    #: as the database writes it
+    created_at: str
 
     @property
     def identity(self) -> str:
         """Tells it from an object that got the same id later."""
-        return f"{self.kind}:{self.region or ''}:{self.name}:{self.created_at.isoformat()}"[:600]
+        return f"{self.kind}:{self.region or ''}:{self.name}:{self.created_at}"[:600]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Write:
-    """A variable that is to hold another value than it did when it was read."""
+class Change:
+    """A variable that is to hold another text than it did when it was read."""
 
     association_id: int
     #: the text that was read; None: it was absent
     read: str | None
-    #: the value; None: it is to be removed
-    value: Any
+    #: the text to write; None: it is to be removed
+    text: str | None
+
+
+# -- objects -----------------------------------------------------------------------
 
 
 def _select(kind: str) -> sa.Select[Any]:
     """Objects of a kind: ``kind, region, name, association, created``."""
-    regions = craton.regions
-    table: sa.Table = {
-        "hosts": craton.devices,
-        "cells": craton.cells,
-        "regions": regions,
-        "clouds": craton.clouds,
-    }[kind]
+    regions, table = craton.regions, _TABLES[kind]
     region: Any = sa.null() if kind == "clouds" else regions.c.name
     select = sa.select(
         sa.literal(kind).label("kind"),
         region.label("region"),
         table.c.name,
         table.c.variable_association_id.label("association_id"),
-        table.c.created_at,
-    )
+        # as text: nobody reckons with it, and there may be many
+        sa.cast(sa.type_coerce(table.c.created_at, sa.String), sa.Text),
+    ).select_from(table)
     if kind == "hosts":
         select = select.join(craton.hosts, craton.hosts.c.id == table.c.id)
     if kind in ("hosts", "cells"):
@@ -72,39 +80,72 @@ def _select(kind: str) -> sa.Select[Any]:
     return select
 
 
-KINDS = ("hosts", "cells", "regions", "clouds")
+def objects(connection: sa.Connection, kind: str, names: Collection[str]) -> list[Object]:
+    """Craton's objects of a kind with exactly one of these names."""
+    select = _select(kind)
+    if len(names) <= bulk.ROWS:
+        select = select.where(_TABLES[kind].c.name.in_(list(names)))
+    # in Python: most collations of MariaDB take Host-1 for host-1
+    return [Object(*row) for row in connection.execute(select) if row.name in names]
 
 
-def objects(
-    connection: sa.Connection, kind: str, names: Collection[str] | None = None
-) -> list[Object]:
-    """Craton's objects of a kind, all or those with one of these names."""
-    if names is None or len(names) > bulk.ROWS:
-        rows = list(connection.execute(_select(kind)))
-    else:
-        column = {
-            "hosts": craton.devices,
-            "cells": craton.cells,
-            "regions": craton.regions,
-            "clouds": craton.clouds,
-        }[kind].c.name
-        rows = list(connection.execute(_select(kind).where(column.in_(list(names)))))
-    return [Object(*row) for row in rows if names is None or row.name in names]
+def owners(connection: sa.Connection, associations: Collection[int]) -> dict[int, Object]:
+    """The objects that variables hang on; without those that Craton has deleted."""
+    found: dict[int, Object] = {}
+    for kind in KINDS if associations else ():
+        column = _TABLES[kind].c.variable_association_id
+        if len(associations) > bulk.ROWS:
+            rows = connection.execute(_select(kind))
+        else:
+            rows = connection.execute(_select(kind).where(column.in_(list(associations))))
+        found.update(
+            (row.association_id, Object(*row))
+            for row in rows
+            if row.association_id in associations
+        )
+    return found
+
+
+# -- texts of variables ------------------------------------------------------------
+
+
+def _text() -> sa.ColumnElement[str]:
+    """A value as text.
+
+    Craton's column is JSON: text on MariaDB, a type of its own on MySQL, a number
+    where the value is one on SQLite.  Where SQL's NULL is, Craton shows null.
+    """
+    return sa.func.coalesce(sa.cast(_variables.c.value_, sa.Text), "null")
+
+
+def _key_is(connection: sa.Connection, key: str) -> sa.ColumnElement[bool]:
+    """Exactly this key; by the primary key first."""
+    same = _variables.c.key_ == key
+    if connection.dialect.name not in ("mysql", "mariadb"):
+        return same
+    return same & (sa.cast(_variables.c.key_, sa.LargeBinary) == key.encode())
 
 
 def found(connection: sa.Connection, key: str) -> list[tuple[Object, str]]:
     """Every object that has a variable of this name, with its text.
 
-    From the objects to the variables, by their primary key: there is no index on
-    the name alone, and Craton's tables are not ours to change.
+    From the objects to the variables, each by its primary key: there is no index
+    on the key alone, and Craton's tables are not ours to change.  MariaDB and
+    MySQL are told so; left alone they may read all variables first.
     """
     result = []
     for kind in KINDS:
-        select = _select(kind).add_columns(_variables.c.value_)
-        association = select.selected_columns.association_id
-        select = select.join(
-            _variables, (_variables.c.association_id == association) & (_variables.c.key_ == key)
+        column = _TABLES[kind].c.variable_association_id
+        select = (
+            _select(kind)
+            .add_columns(_text().label("text"))
+            .join(
+                _variables,
+                (_variables.c.association_id == column) & _key_is(connection, key),
+            )
         )
+        for name in ("mysql", "mariadb"):
+            select = select.prefix_with("STRAIGHT_JOIN", dialect=name)
         for *columns, text in connection.execute(select):
             result.append((Object(*columns), text))
     return result
@@ -112,95 +153,107 @@ def found(connection: sa.Connection, key: str) -> list[tuple[Object, str]]:
 
 def texts(connection: sa.Connection, key: str, associations: Iterable[int]) -> dict[int, str]:
     """The texts of a variable, by association."""
-    texts: dict[int, str] = {}
+    found: dict[int, str] = {}
     for chunk in bulk.batched_keys(associations):
         rows = connection.execute(
-            sa.select(_variables.c.association_id, _variables.c.value_).where(
+            sa.select(_variables.c.association_id, _text()).where(
+                _variables.c.association_id.in_(chunk), _key_is(connection, key)
+            )
+        )
+        found.update((row[0], row[1]) for row in rows)
+    return found
+
+
+def occupied(connection: sa.Connection, key: str, associations: Collection[int]) -> set[int]:
+    """Where a key that differs only in case stands, as MariaDB has both for one key."""
+    if connection.dialect.name not in ("mysql", "mariadb"):
+        return set()
+    found: set[int] = set()
+    for chunk in bulk.batched_keys(associations):
+        rows = connection.execute(
+            sa.select(_variables.c.association_id, _variables.c.key_).where(
                 _variables.c.association_id.in_(chunk), _variables.c.key_ == key
             )
         )
-        texts.update((row[0], row[1]) for row in rows)
-    return texts
+        found.update(row[0] for row in rows if row[1] != key)
+    return found
 
 
-def lock(transaction: Transaction, key: str, association_id: int) -> str | None:
-    """The text of a variable, held until the end; None if there is none."""
-    return transaction.execute(
-        sa.select(_variables.c.value_)
-        .where(_variables.c.association_id == association_id, _variables.c.key_ == key)
-        .with_for_update()
-    ).scalar_one_or_none()
+def held(
+    transaction: Transaction, key: str, associations: Collection[int]
+) -> dict[int, sa.Row[Any]]:
+    """``text`` and ``created_at`` of a variable, by association, locked until the end."""
+    found: dict[int, sa.Row[Any]] = {}
+    for chunk in bulk.batched_keys(sorted(associations)):
+        rows = transaction.execute(
+            sa.select(_variables.c.association_id, _text().label("text"), _variables.c.created_at)
+            .where(_variables.c.association_id.in_(chunk), _key_is(transaction.connection, key))
+            .with_for_update()
+        )
+        found.update((row.association_id, row) for row in rows)
+    return found
 
 
-def write(
-    transaction: Transaction, key: str, writes: Sequence[Write], now: dt.datetime
+def change(
+    transaction: Transaction, key: str, changes: Sequence[Change], now: dt.datetime
 ) -> set[int]:
-    """Write what is still as it was read; equal changes go in one statement.
+    """Write what is still as it was read, in few statements.
 
     :returns: the associations where it was
     """
-    stamp = now.replace(tzinfo=None, microsecond=0)
-    alike: dict[tuple[str | None, str | None], list[int]] = {}
-    for change in writes:
-        text = None if change.value is None else json.dumps(change.value, sort_keys=True)
-        alike.setdefault((change.read, text), []).append(change.association_id)
-    for (read, text), associations in alike.items():
-        for chunk in bulk.batched_keys(associations):
-            _write_alike(transaction, key, read, text, chunk, stamp)
-    wanted = {change.association_id: change.value for change in writes}
-    after = texts(transaction.connection, key, wanted)
-    return {
-        association
-        for association, value in wanted.items()
-        if (json.loads(after[association]) if association in after else None) == value
+    there = held(transaction, key, {one.association_id for one in changes})
+    still = {
+        one.association_id: one.text
+        for one in changes
+        if (there[one.association_id].text if one.association_id in there else None) == one.read
     }
+    return _write(transaction, key, still, there, now)
 
 
-def _write_alike(
+def put(
+    transaction: Transaction, key: str, texts: Mapping[int, str | None], now: dt.datetime
+) -> None:
+    """Write variables that are only ever ours, whatever is there; None removes."""
+    _write(transaction, key, texts, held(transaction, key, texts.keys()), now)
+
+
+def _write(
     transaction: Transaction,
     key: str,
-    read: str | None,
-    text: str | None,
-    associations: Sequence[int],
-    stamp: dt.datetime,
-) -> None:
-    here = (_variables.c.association_id.in_(associations), _variables.c.key_ == key)
-    if read is None:
-        rows = [
-            {"association_id": association, "key_": key, "value_": text, "created_at": stamp}
-            for association in associations
-        ]
-        bulk.insert_missing(transaction, _variables, rows)
-    elif text is None:
-        transaction.execute(sa.delete(_variables).where(*here, _variables.c.value_ == read))
-    else:
-        transaction.execute(
-            sa.update(_variables)
-            .where(*here, _variables.c.value_ == read)
-            .values(value_=text, updated_at=stamp)
-        )
-
-
-def put(transaction: Transaction, key: str, values: Mapping[int, Any], now: dt.datetime) -> None:
-    """Write variables that are only ever ours, whatever is there; None removes."""
+    texts_: Mapping[int, str | None],
+    there: Mapping[int, sa.Row[Any]],
+    now: dt.datetime,
+) -> set[int]:
+    """:returns: the associations where it now is so"""
+    # as Craton: to the second on MariaDB, and no updated_at at first
     stamp = now.replace(tzinfo=None, microsecond=0)
-    gone = [association for association, value in values.items() if value is None]
-    bulk.delete_keys(transaction, _variables.c.association_id, gone, _variables.c.key_ == key)
-    bulk.upsert(
+    removed: list[int] = []
+    updated: list[dict[str, Any]] = []
+    inserted: list[dict[str, Any]] = []
+    for association, text in sorted(texts_.items()):
+        row = {"association_id": association, "key_": key, "value_": text}
+        if text is None:
+            removed.append(association)
+        elif association in there:
+            created = there[association].created_at
+            updated.append({**row, "created_at": created, "updated_at": stamp})
+        else:
+            inserted.append({**row, "created_at": stamp, "updated_at": None})
+    bulk.delete_keys(
         transaction,
-        _variables,
-        [
-            {
-                "association_id": association,
-                "key_": key,
-                "value_": json.dumps(value, sort_keys=True),
-                "created_at": stamp,
-                "updated_at": stamp,
-            }
-            for association, value in values.items()
-            if value is not None
-        ],
+        _variables.c.association_id,
+        [association for association in removed if association in there],
+        _key_is(transaction.connection, key),
     )
+    bulk.upsert(transaction, _variables, updated)
+    bulk.insert_missing(transaction, _variables, inserted)
+    done = set(texts_)
+    if inserted:
+        wanted: dict[int, Any] = {row["association_id"]: row["value_"] for row in inserted}
+        after = texts(transaction.connection, key, wanted)
+        # somebody else may have been first
+        done -= {one for one, text in wanted.items() if after.get(one) != text}
+    return done
 
 
 # -- what we last saw --------------------------------------------------------------
@@ -221,14 +274,3 @@ def remember(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> Non
 
 def forget(transaction: Transaction, associations: Iterable[int]) -> None:
     bulk.delete_keys(transaction, tables.variables.c.association_id, associations)
-
-
-def orphans(connection: sa.Connection, associations: Collection[int]) -> set[int]:
-    """Those of these associations that no object of Craton's hangs on any more."""
-    alive: set[int] = set()
-    for chunk in bulk.batched_keys(associations):
-        for kind in KINDS:
-            select = _select(kind).with_only_columns(_select(kind).selected_columns.association_id)
-            column = select.selected_columns[0]
-            alive.update(connection.execute(select.where(column.in_(chunk))).scalars())
-    return set(associations) - alive

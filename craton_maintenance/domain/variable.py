@@ -1,7 +1,8 @@
 """Craton's variable ``maintenance_window`` of one object: what an operator meant by it.
 
 Our tables are the truth, the variable shows it.  Whoever writes the variable has
-done so to a window.  What we wrote ourselves is told apart by its digest.
+done so to a window.  What we wrote ourselves is told apart by its digest.  What
+can't be done is refused, never passed over.
 """
 
 import dataclasses
@@ -28,10 +29,9 @@ class Meaning(enum.Enum):
     CHANGE = enum.auto()
     #: the window is withdrawn
     CANCEL = enum.auto()
-    #: put our value back: it may not be removed here
-    RESTORE = enum.auto()
-    #: a value that was inherited, and written back to the wrong object: remove it
-    COPY = enum.auto()
+    #: a window of another object, which was inherited and written back: remove it here, and
+    #: where there is a ``code`` say why
+    MISPLACED = enum.auto()
     #: it can't be taken; ``code`` and ``words`` say why
     REFUSE = enum.auto()
 
@@ -60,6 +60,8 @@ class Known:
     alone: bool
     #: the window covers the object through a label, an aggregate or a zone
     through_group: bool
+    #: of the value that shows it
+    digest: str
 
 
 def digest(value: Any) -> str:
@@ -76,16 +78,23 @@ def read_absent(before: str | None, shown: Known | None) -> Reading:
     """
     if before is None or shown is None or shown.state in FINAL:
         return Reading(Meaning.NOTHING)
-    if shown.alone and shown.state is State.SCHEDULED:
+    if not shown.named or not shown.alone:
+        return _read_only(shown)
+    if shown.state is State.SCHEDULED:
         return Reading(Meaning.CANCEL, shown.id)
-    return Reading(Meaning.RESTORE, shown.id)
+    return _refuse(
+        "WINDOW_OPEN",
+        "the window is open, work may be under way: give it an end, or finish it with our API "
+        "or command",
+        shown.id,
+    )
 
 
-def read(value: Mapping[str, Any], before: str | None, windows: Mapping[str, Known]) -> Reading:
+def read(value: Mapping[str, Any], before: str | None, known: Known | None) -> Reading:
     """The variable holds a value that is valid by its schema.
 
     :param before: the digest of what was there when we looked last; None: nothing
-    :param windows: by id, the windows that there are
+    :param known: the window that it names, over or not; None: there is none
     """
     if digest(value) == before:
         return Reading(Meaning.NOTHING)
@@ -94,33 +103,50 @@ def read(value: Mapping[str, Any], before: str | None, windows: Mapping[str, Kno
         if "revision" in value:
             return _refuse("INVALID", "revision goes with an id; leave both out for a new window")
         return Reading(Meaning.SET)
-    known = windows.get(window_id)
     if known is None:
         return _refuse("NOT_FOUND", f"there is no window {window_id}; leave the id out to set one")
-    if not known.named:
-        if not known.through_group:
-            return Reading(Meaning.COPY, known.id)
+    if not known.named and not known.through_group:
+        return _read_copy(value, known)
+    if known.state in FINAL:
         return _refuse(
-            "READ_ONLY",
-            "this window is set on a label, an aggregate or a zone: change "
-            "it with our API or command",
+            "WINDOW_OVER",
+            f"the window is {known.state.value}; leave the id out to set a new one",
             known.id,
         )
-    if not known.alone:
-        return _refuse(
-            "READ_ONLY",
-            "this window covers other objects too: change it with our API or command",
-            known.id,
-        )
+    if not known.named or not known.alone:
+        return _read_only(known)
     revision = value.get("revision")
     if revision != known.revision:
         return _refuse(
             "STALE_REVISION",
-            f"the window is at revision {known.revision}, this is an "
-            f"edit of {revision or 'none'}: edit what is shown now",
+            f"the window is at revision {known.revision}, this is an edit of "
+            f"{'none' if revision is None else revision}: edit what is shown now",
             known.id,
         )
     return Reading(Meaning.CHANGE, known.id, known.revision)
+
+
+def _read_copy(value: Mapping[str, Any], known: Known) -> Reading:
+    """The window of another object: inherited and written back, or edited in the wrong place."""
+    edited = value.get("revision") == known.revision and digest(value) != known.digest
+    if known.state in FINAL or not edited:
+        return Reading(Meaning.MISPLACED, known.id)
+    return Reading(
+        Meaning.MISPLACED,
+        known.id,
+        code="READ_ONLY",
+        words="this window is set on another object and inherited here: change it there, or "
+        "leave the id out to set one on just this object",
+    )
+
+
+def _read_only(known: Known) -> Reading:
+    what = (
+        "this window covers other objects too"
+        if known.named
+        else "this window is set on a label, an aggregate or a zone"
+    )
+    return _refuse("READ_ONLY", f"{what}: change it with our API or command", known.id)
 
 
 def _refuse(code: str, words: str, window_id: str | None = None) -> Reading:

@@ -130,11 +130,13 @@ class Windows(Upkeep):
         request: Mapping[str, Any],
         actor: str,
         revision: int | None = None,
+        approved: bool | None = None,
     ) -> store.Row:
         """Change what is given, and tell everybody whom it concerns.
 
         :param request: valid by ``window-update``
         :param revision: the revision that the caller has seen, None: any
+        :param approved: False: whatever is changed has to be approved again
         :raises Problem: 404; 409 where the window's state forbids it; 412 stale; 400
         """
         now = self.clock()
@@ -154,6 +156,8 @@ class Windows(Upkeep):
         changed = {key for key in wanted if wanted[key] != row[key]}
         if not changed:
             return found(store.get(transaction.connection, window_id))
+        if approved is not None:
+            wanted["approved"] = approved
         if state is State.OPEN:
             _refuse_while_open(request, changed)
         times = times_of(wanted)
