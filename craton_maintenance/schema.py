@@ -97,9 +97,31 @@ def validator(name: str) -> jsonschema.Draft202012Validator:
 
     :param name: as in :func:`documents`
     """
-    return jsonschema.Draft202012Validator(
-        {"$ref": f"{name}.json"}, registry=_registry(), format_checker=formats
-    )
+    whole = _inlined({"$ref": f"{name}.json"}, _registry().resolver())
+    return jsonschema.Draft202012Validator(whole, format_checker=formats)
+
+
+#: Keywords beside a ``$ref`` that say nothing about what is valid.
+_NOTES = frozenset({"$comment", "title", "description", "default", "examples"})
+
+_IDS = frozenset({"$id", "$ref", "$schema"})
+
+
+def _inlined(node: Any, resolver: Any) -> Any:
+    """A schema with what it refers to in place: looking that up costs more than checking.
+
+    None of ours refers to itself.
+    """
+    if isinstance(node, list):
+        return [_inlined(item, resolver) for item in node]
+    if not isinstance(node, dict):
+        return node
+    own = {key: _inlined(value, resolver) for key, value in node.items() if key not in _IDS}
+    if "$ref" not in node:
+        return own
+    found = resolver.lookup(node["$ref"])
+    named = _inlined(found.contents, found.resolver)
+    return named if own.keys() <= _NOTES else own | {"allOf": [named, *own.get("allOf", ())]}
 
 
 def check(name: str, document: object) -> None:
