@@ -42,6 +42,10 @@ class ApiError(Exception):
         """Further members of the error's JSON."""
 
 
+class NoRoute(ApiError):
+    """A path, or a method of it, that the service does not have."""
+
+
 class ConnectionLost(Exception):
     """The answer does not arrive: a time-out, or a connection that breaks."""
 
@@ -66,9 +70,33 @@ def conflict(message: str) -> ApiError:
     return ApiError(409, message)
 
 
+_NO_ROUTE = """<html>
+ <head>
+  <title>404 Not Found</title>
+ </head>
+ <body>
+  <h1>404 Not Found</h1>
+  The resource could not be found.<br /><br />
+
+
+
+ </body>
+</html>"""
+
+
+def content_type(service: str, error: ApiError) -> str:
+    """What kind of body a refusal has."""
+    if service == "compute" and error.status != 401:
+        kind = "text/html" if isinstance(error, NoRoute) else "application/json"
+        return f"{kind}; charset=UTF-8"
+    return "application/json"
+
+
 def body(service: str, error: ApiError, request_id: str) -> bytes:
-    """The JSON of an error, as this service writes it."""
+    """The body of an error, as this service writes it: JSON, but for one of Nova's."""
     status = error.status
+    if service == "compute" and isinstance(error, NoRoute):
+        return _NO_ROUTE.encode()
     title = _TITLES.get(status, "Error")
     if status == 401 or service == "identity":
         # The authentication middleware answers alike in front of every service.

@@ -7,7 +7,7 @@ from typing import Any
 from craton_maintenance.simcloud import control, keystone, placement
 from craton_maintenance.simcloud.calls import Answer, Call
 from craton_maintenance.simcloud.cloud import Cloud
-from craton_maintenance.simcloud.errors import ApiError
+from craton_maintenance.simcloud.errors import NoRoute
 from craton_maintenance.simcloud.nova import (
     actions,
     aggregates,
@@ -175,19 +175,22 @@ def find(service: str, method: str, path: str) -> Route:
         if step is None:
             step = node.get("{}")
             if step is None:
-                raise ApiError(404, "The resource could not be found.")
+                raise NoRoute(404, "The resource could not be found.")
             values.append(segment)
         node = step
     if "" not in node:
-        raise ApiError(404, "The resource could not be found.")
+        raise NoRoute(404, "The resource could not be found.")
     template, names, methods = node[""]
     handler = methods.get(method)
     if handler is None:
-        raise ApiError(405, "The method specified is not allowed for this resource.")
+        # Nova knows no path without its method.
+        if service == "compute":
+            raise NoRoute(404, "The resource could not be found.")
+        raise NoRoute(405, "The method specified is not allowed for this resource.")
     return Route(template, handler, dict(zip(names, values, strict=True)), handler in _PUBLIC)
 
 
 def respond(cloud: Cloud, call: Call, route: Route) -> Answer:
-    """What the handler answers; ApiError."""
+    """What the handler answers; errors.ApiError."""
     result = route.handler(cloud, call, **route.params)
     return result if isinstance(result, Answer) else Answer(200, result)

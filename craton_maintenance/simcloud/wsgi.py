@@ -192,12 +192,12 @@ def _handle(
 
 
 def _refusal(cloud: Cloud, call: Call, error: ApiError) -> Answer:
-    headers: tuple[tuple[str, str], ...] = ()
+    headers = [("Content-Type", errors.content_type(call.service, error))]
     if error.status == 401:
-        headers = (("WWW-Authenticate", f'Keystone uri="{call.base}/identity/v3"'),)
+        headers += [("WWW-Authenticate", f'Keystone uri="{call.base}/identity/v3"')]
     elif error.status == 429:
-        headers = (("Retry-After", "1"),)
-    return Answer(error.status, errors.body(call.service, error, call.request_id), headers)
+        headers += [("Retry-After", "1")]
+    return Answer(error.status, errors.body(call.service, error, call.request_id), tuple(headers))
 
 
 def _send(call: Call, answer: Answer, start_response: Callable[..., Any]) -> list[bytes]:
@@ -213,8 +213,10 @@ def _send(call: Call, answer: Answer, start_response: Callable[..., Any]) -> lis
         *microversion.answer_headers(call.service, call.minor),
         *answer.headers,
     ]
+    if call.service == "compute":
+        headers.append(("X-Compute-Request-Id", call.request_id))
     # Nova names a type even where there is nothing.
-    if body or call.service == "compute":
+    if (body or call.service == "compute") and "Content-Type" not in dict(headers):
         headers.append(("Content-Type", "application/json"))
     reason = _REASONS.get(answer.status, "Status")
     start_response(f"{answer.status} {reason}", headers)
