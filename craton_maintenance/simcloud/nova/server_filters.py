@@ -51,8 +51,8 @@ _KNOWN = frozenset(
     created_at updated_at deleted deleted_at disk_config auto_disk_config availability_zone
     cleaned block_device_mapping services metadata system_metadata info_cache all_tenants
     changes-since status limit marker sort_key sort_dir soft_deleted tags tags-any not-tags
-    not-tags-any changes-before locked""".split()
-)  # noqa: SIM905  names read better so
+    not-tags-any changes-before locked""".split()  # noqa: SIM905  names read better so
+)
 
 # What narrows a list so that servers in a cell that is down are left out of it.
 _NEUTRAL = {
@@ -204,6 +204,16 @@ def _admin_tests(cloud: Cloud, call: Call) -> list[Test]:
         for name, value_of in values.items()
         if (wanted := call.one(name)) is not None
     ]
+
+
+def with_marker(cloud: Cloud, call: Call, servers: list[Server]) -> list[Server]:
+    """The list with the marker in its place: Nova goes on after a server that the list does not
+    show, or that was deleted, as long as its record is there."""
+    marker = call.one("marker", "") or ""
+    server = cloud.servers.get(marker) or cloud.deleted.get(marker)
+    if server is None or server in servers:
+        return servers
+    return _sorted(call, [*servers, server])
 
 
 def _equals(value_of: Callable[[Server], str | None], wanted: str) -> Test:

@@ -6,12 +6,17 @@ from craton_maintenance.simcloud import lifecycle
 from craton_maintenance.simcloud.calls import Answer, Call
 from craton_maintenance.simcloud.cloud import Cloud
 from craton_maintenance.simcloud.errors import ApiError, bad_request
+from craton_maintenance.simcloud.model import Server
 from craton_maintenance.simcloud.nova import boot, paging, server_filters, server_view
+
+
+def _id(server: Server) -> str:
+    return server.id
 
 
 def _list(cloud: Cloud, call: Call, detailed: bool) -> dict[str, Any]:
     found = server_filters.select(cloud, call, "detail" if detailed else "index")
-    shown = paging.page(call, found, lambda server: server.id)
+    shown = paging.page(call, server_filters.with_marker(cloud, call, found), _id)
     views = []
     for server in shown:
         if server_view.in_down_cell(cloud, server):
