@@ -98,9 +98,7 @@ class Call:
         """A part of the body that must be there; 400."""
         body = self.body
         if not isinstance(body, dict) or name not in body:
-            raise bad_request(
-                f"Invalid input for field/attribute {name}. '{name}' is a required property"
-            )
+            raise bad_request(f"'{name}' is a required property")
         return body[name]
 
     @property

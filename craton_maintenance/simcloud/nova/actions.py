@@ -27,10 +27,11 @@ def perform(cloud: Cloud, call: Call, server: str) -> Answer:
     action = _ACTIONS.get(name)
     if action is None:
         raise bad_request(f"There is no such action: {name}")
+    found = find(cloud, call, server)
     rule = _ADMIN_ONLY.get(name)
     if rule is not None:
         call.require_admin(_RULE + rule)
-    return action(cloud, call, find(cloud, call, server), arguments)
+    return action(cloud, call, found, arguments)
 
 
 def _migrate_live(cloud: Cloud, call: Call, server: Server, given: Any) -> Answer:

@@ -73,9 +73,9 @@ def _progress(call: Call, migration: Migration) -> dict[str, Any]:
 
 def list_all(cloud: Cloud, call: Call) -> dict[str, Any]:
     """The history, newest first."""
-    call.require_admin(_RULE + "os-migrations:index")
     if call.minor >= 59 and (unknown := sorted(set(call.query) - _FILTERS)):
         raise bad_request(f"Additional properties are not allowed ('{unknown[0]}' was unexpected)")
+    call.require_admin(_RULE + "os-migrations:index")
     ident = call.one("instance_uuid")
     found = (
         list(cloud.migrations.values())

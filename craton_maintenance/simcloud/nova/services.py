@@ -71,13 +71,20 @@ def list_services(cloud: Cloud, call: Call) -> dict[str, Any]:
 
 def update(cloud: Cloud, call: Call, service: str) -> Answer:
     """PUT /os-services/{id} from 2.53 on, /os-services/{what to do} before."""
-    call.require_admin(_RULE + "update")
     body = call.body if isinstance(call.body, dict) else {}
     if call.minor < 53:
+        call.require_admin(_RULE + "update")
         return _old_update(cloud, call, service, body)
+    status, reason, forced = _checked(body)
+    call.require_admin(_RULE + "update")
     if not ids.is_uuid(service):
         raise bad_request(f"Invalid uuid {service}")
-    status, reason, forced = _checked(body)
+    if status is None and forced is None:
+        raise bad_request(
+            "No updates were requested. Fields 'status' or 'forced_down' should be specified."
+        )
+    if reason is not None and status == "enabled":
+        raise bad_request("Specifying 'disabled_reason' with status 'enabled' is invalid.")
     host = next((h for h in cloud.hosts.values() if h.service_uuid == service), None)
     if host is None or host.cell in cloud.cells_down:
         raise not_found(f"Service {service} could not be found.")
@@ -89,9 +96,10 @@ def update(cloud: Cloud, call: Call, service: str) -> Answer:
 
 
 def _checked(body: dict[str, Any]) -> tuple[str | None, str | None, bool | None]:
-    """What a request from 2.53 on asks for: status, reason, forced down; 400."""
-    for extra in sorted(set(body) - {"status", "disabled_reason", "forced_down"}):
-        raise bad_request(f"Additional properties are not allowed ('{extra}' was unexpected)")
+    """What a request from 2.53 on asks for: status, reason, forced down; 400 by its schema."""
+    if extra := sorted(set(body) - {"status", "disabled_reason", "forced_down"}):
+        names, verb = ", ".join(map(repr, extra)), "was" if len(extra) == 1 else "were"
+        raise bad_request(f"Additional properties are not allowed ({names} {verb} unexpected)")
     status, reason = body.get("status"), body.get("disabled_reason")
     if status not in (None, "enabled", "disabled"):
         raise bad_request(
@@ -100,12 +108,6 @@ def _checked(body: dict[str, Any]) -> tuple[str | None, str | None, bool | None]
         )
     if "disabled_reason" in body:
         _check_reason(reason)
-    if "status" not in body and "forced_down" not in body:
-        raise bad_request(
-            "No updates were requested. Fields 'status' or 'forced_down' should be specified."
-        )
-    if reason is not None and status != "disabled":
-        raise bad_request("Specifying 'disabled_reason' requires that 'status' is 'disabled'.")
     forced = body.get("forced_down")
     return status, reason, None if forced is None else validate.flag("forced_down", forced)
 
