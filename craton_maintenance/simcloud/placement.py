@@ -42,6 +42,18 @@ def _admin(call: Call, rule: str) -> None:
         )
 
 
+def _since(call: Call, minor: int) -> None:
+    if call.minor < minor:
+        raise not_found("The resource could not be found.\n\n   ")
+
+
+def _bad_query(what: str) -> ApiError:
+    return bad_request(
+        "The server could not comply with the request since it is either malformed or "
+        f"otherwise incorrect.\n\n Invalid query string parameters: {what}  "
+    )
+
+
 def _classes(resources: Resources) -> dict[str, int]:
     """By resource class; what is none of is left out, as there is no allocation of 0."""
     return {name: amount for name, amount in zip(_CLASSES, resources, strict=True) if amount}
@@ -66,7 +78,9 @@ def list_providers(cloud: Cloud, call: Call) -> dict[str, Any]:
     _admin(call, "resource_providers:list")
     unknown = set(call.query) - {"name", "uuid", "in_tree", "member_of", "required", "resources"}
     if unknown:
-        raise bad_request(f"Invalid query string parameters: {sorted(unknown)}")
+        raise _bad_query(
+            f"Additional properties are not allowed ('{min(unknown)}' was unexpected)"
+        )
     hosts = list(cloud.hosts.values())
     if (name := call.one("name")) is not None:
         hosts = [host for host in hosts if host.hypervisor_hostname == name]
@@ -144,6 +158,7 @@ def _traits(host: Host) -> list[str]:
 
 
 def traits(cloud: Cloud, call: Call, provider: str) -> dict[str, Any]:
+    _since(call, 6)
     host = _find(cloud, call, provider, "traits:list")
     return {"traits": _traits(host), "resource_provider_generation": host.generation}
 
@@ -153,6 +168,7 @@ def _aggregates(cloud: Cloud, host: Host) -> list[str]:
 
 
 def aggregates(cloud: Cloud, call: Call, provider: str) -> dict[str, Any]:
+    _since(call, 1)
     host = _find(cloud, call, provider, "aggregates:list")
     body: dict[str, Any] = {"aggregates": _aggregates(cloud, host)}
     if call.minor >= 19:
@@ -186,9 +202,10 @@ def allocations(cloud: Cloud, call: Call, consumer: str) -> dict[str, Any]:
 
 def usages(cloud: Cloud, call: Call) -> dict[str, Any]:
     """What a project's servers take in all (1.9)."""
+    _since(call, 9)
     project = call.one("project_id")
     if project is None:
-        raise bad_request("Invalid query string parameters: 'project_id' is a required property")
+        raise _bad_query("'project_id' is a required property")
     if project != call.project_id:
         _admin(call, "usages")
     user = call.one("user_id")
