@@ -16,7 +16,10 @@ def create(cloud: Cloud, call: Call) -> Answer:
     """Accept one server, or several alike; 400, 403. Where they go is found out later."""
     wanted = call.member("server")
     if not isinstance(wanted, dict) or not wanted.get("name"):
-        raise bad_request("Invalid input for field/attribute name.")
+        raise bad_request(
+            f"Invalid input for field/attribute server. Value: {wanted}. "
+            "'name' is a required property"
+        )
     if call.minor >= 37 and "networks" not in wanted:
         raise bad_request(
             f"Invalid input for field/attribute server. Value: {wanted}. "
@@ -136,6 +139,8 @@ def _schedule(
         server.id, host.name, server.flavor.resources, (server.project_id, server.user_id)
     )
     cloud.place(server, host.name)
+    for event in action.events:
+        event.host = host.name
     server.task_state = "spawning"
     cloud.touch(server)
     notifications.instance(cloud, server, "create.start", host.name)

@@ -56,7 +56,7 @@ def add(cloud: Cloud, call: Call, server: str, tag: str) -> Answer:
     if tag in found.tags:
         return Answer(204)
     _check([*found.tags, tag])
-    found.tags.append(tag)
+    found.tags = sorted([*found.tags, tag])
     cloud.touch(found)
     return Answer(201)
 
