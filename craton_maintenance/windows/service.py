@@ -78,8 +78,8 @@ class Windows(Upkeep):
         :param approved: False: announced only, until an administrator approves it
         :raises Problem: 400 naming the field, 409 for an overlap
         """
-        now = self.clock()
         transaction.lock("admission")
+        now = self.clock()
         known = names.Names.read(transaction.connection, [_all_names(request)])
         items = known.items(request["scope"])
         start = checks.moment(request.get("start")) or now.replace(microsecond=0)
@@ -139,8 +139,8 @@ class Windows(Upkeep):
         :param approved: False: whatever is changed has to be approved again
         :raises Problem: 404; 409 where the window's state forbids it; 412 stale; 400
         """
-        now = self.clock()
         row = locked(transaction, window_id, revision)
+        now = self.now(row)
         state = self._refuse_over(row, now)
         known = names.Names.read(transaction.connection, [_all_names(request)])
         wanted = dict(row)
@@ -206,8 +206,8 @@ class Windows(Upkeep):
 
         :raises Problem: 404; 409 where it is over; 412 stale
         """
-        now = self.clock()
         row = locked(transaction, window_id, revision)
+        now = self.now(row)
         if self._refuse_over(row, now) is State.OPEN:
             return self.advance(transaction, window_id, row)
         row.update(started_at=now, revision=row["revision"] + 1, updated_at=now)
@@ -221,8 +221,8 @@ class Windows(Upkeep):
 
         :raises Problem: 404; 409 where it is not open; 412 stale
         """
-        now = self.clock()
         row = locked(transaction, window_id, revision)
+        now = self.now(row)
         if self._refuse_over(row, now) is State.SCHEDULED:
             raise Problem(
                 409,
@@ -239,8 +239,8 @@ class Windows(Upkeep):
 
         :raises Problem: 404; 409 where it is open or over; 412 stale
         """
-        now = self.clock()
         row = locked(transaction, window_id, revision)
+        now = self.now(row)
         if self._refuse_over(row, now) is State.OPEN:
             raise Problem(
                 409,

@@ -31,6 +31,14 @@ class Upkeep:
     #: called after a commit that stored events
     wake: Callable[[], None]
 
+    def now(self, row: Mapping[str, Any]) -> dt.datetime:
+        """The time, and never before the window's last change.
+
+        To be asked once the row is locked: who has waited for the lock, or whose clock
+        is behind, must not decide as if what was decided meanwhile lay ahead.
+        """
+        return max(self.clock(), row["updated_at"] or row["created_at"])
+
     # -- what the clock and the inventory bring ------------------------------------
 
     def advance(
@@ -48,9 +56,9 @@ class Upkeep:
 
         :param row: the locked row, with changes that are still to be written
         """
-        now = self.clock()
         if row is None:
             row = locked(transaction, window_id)
+        now = self.now(row)
         told = State(row["told_state"])
         times = times_of(row)
         states = window.path(told, window.state(times, now))
@@ -67,12 +75,12 @@ class Upkeep:
 
         :returns: whether anybody was told something
         """
-        now = self.clock()
         transaction.lock("admission")
         found = store.lock(transaction, window_id)
         if found is None:
             return False
         row = found._asdict()
+        now = self.now(row)
         state = window.state(times_of(row), now)
         if state in FINAL or State(row["told_state"]) in FINAL:
             return False
