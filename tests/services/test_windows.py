@@ -3,10 +3,11 @@
 import datetime as dt
 
 from craton_maintenance.engine.clock import Clock as ClockWorker
-from tests.support import history
+from tests.support import deployment, history
 from tests.support.waiting import together
 
 AT_ONCE = 8
+A_MINUTE = dt.timedelta(minutes=1)
 
 
 def test_a_window_is_set_changed_started_and_finished(service, operator):
@@ -28,6 +29,29 @@ def test_a_window_is_cancelled_once(service, operator):
     answers = together([lambda: operator.call("DELETE", path).status_code] * AT_ONCE)
     assert sorted(answers) == [204] + [409] * (AT_ONCE - 1)
     assert history.told(service.database, "alpha", window["id"]) == ["created", "cancelled"]
+
+
+def test_what_was_decided_holds_also_where_the_clock_is_behind(service, operator, clock):
+    """Two APIs on hosts whose clocks differ: the other one is a minute ahead."""
+    ahead = deployment.api(deployment.service(service.database, lambda: clock() + A_MINUTE))
+    cancelled = ahead.set_window(["compute-01"], **_tomorrow(service))
+    finished = ahead.set_window(["compute-02"])
+    assert ahead.call("DELETE", _path(cancelled)).status_code == 204
+    assert ahead.call("POST", f"{_path(finished)}/finish").status_code == 200
+    for window in (cancelled, finished):
+        path = _path(window)
+        before = operator.get(path)
+        answers = [
+            operator.call("PATCH", path, {"announcement": "too late"}),
+            operator.call("DELETE", path),
+            operator.call("POST", f"{path}/start"),
+            operator.call("POST", f"{path}/finish"),
+        ]
+        assert [answer.json["code"] for answer in answers] == ["WINDOW_OVER"] * 4
+        assert operator.get(path)["revision"] == before["revision"] == 2
+    ClockWorker(service).work()
+    assert history.told(service.database, "alpha", cancelled["id"]) == ["created", "cancelled"]
+    assert history.told(service.database, "alpha", finished["id"])[-1] == "closed"
 
 
 def test_the_clock_opens_and_closes_a_window_once_however_many_engines_look(
@@ -137,6 +161,10 @@ def test_a_project_sees_its_own_part_on_every_database(service, operator):
     alpha = operator.as_project("alpha").get(f"/v1/maintenance-windows/{window['id']}")
     beta = operator.as_project("beta").get(f"/v1/maintenance-windows/{window['id']}")
     assert (sorted(alpha["servers"]), beta["servers"]) == (["a-1", "a-2", "a-3"], ["b-1"])
+
+
+def _path(window: dict) -> str:
+    return f"/v1/maintenance-windows/{window['id']}"
 
 
 def _tomorrow(service) -> dict[str, str]:
