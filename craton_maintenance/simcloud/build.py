@@ -188,6 +188,9 @@ def _groups(cloud: "Cloud", fleet: Fleet, projects: dict[str, str]) -> dict[tupl
             _owner(cloud, project),
             spec.policy,
             spec.max_server_per_host,
+            {"max_server_per_host": spec.max_server_per_host}
+            if spec.max_server_per_host > 1
+            else {},
         )
         named[spec.project, spec.name] = ident
     return named

@@ -104,6 +104,8 @@ class ServerGroup:
     policy: str
     """affinity, anti-affinity, soft-affinity or soft-anti-affinity."""
     max_per_host: int = 1
+    rules: dict[str, int] = field(default_factory=dict)
+    """As they were given."""
     members: list[str] = field(default_factory=list)
 
 

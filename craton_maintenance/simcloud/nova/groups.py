@@ -14,8 +14,7 @@ _POLICIES = ("affinity", "anti-affinity", "soft-affinity", "soft-anti-affinity")
 def _view(cloud: Cloud, call: Call, group: ServerGroup) -> dict[str, Any]:
     view: dict[str, Any] = {"id": group.id, "name": group.name}
     if call.minor >= 64:
-        rules = {"max_server_per_host": group.max_per_host}
-        view |= {"policy": group.policy, "rules": rules if group.policy == "anti-affinity" else {}}
+        view |= {"policy": group.policy, "rules": dict(group.rules)}
     else:
         view |= {"policies": [group.policy], "metadata": {}}
     view["members"] = [member for member in group.members if member in cloud.servers]
@@ -68,6 +67,7 @@ def create(cloud: Cloud, call: Call) -> dict[str, Any]:
         call.user_id,
         policy,
         int(rules.get("max_server_per_host", 1)),
+        {name: int(value) for name, value in rules.items()},
     )
     cloud.groups[group.id] = group
     return {"server_group": _view(cloud, call, group)}
