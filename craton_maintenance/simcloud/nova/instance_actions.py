@@ -37,7 +37,7 @@ def _view(call: Call, server: Server, action: Action) -> dict[str, Any]:
     return view
 
 
-def _event(call: Call, event: Event) -> dict[str, Any]:
+def _event(call: Call, action: Action, event: Event) -> dict[str, Any]:
     view: dict[str, Any] = {
         "event": event.name,
         "start_time": ids.micros(event.start),
@@ -49,7 +49,7 @@ def _event(call: Call, event: Event) -> dict[str, Any]:
     if call.minor >= 62:
         if call.is_admin:
             view["host"] = event.host
-        view["hostId"] = ids.host_id(call.project_id, event.host) if event.host else ""
+        view["hostId"] = ids.host_id(action.project_id, event.host) if event.host else ""
     if call.minor >= 84 and call.is_admin:
         view["details"] = event.details
     return view
@@ -66,6 +66,6 @@ def show(cloud: Cloud, call: Call, server: str, request: str) -> dict[str, Any]:
         if action.request_id == request:
             view = _view(call, found, action)
             if call.is_admin or call.minor >= 51:
-                view["events"] = [_event(call, event) for event in reversed(action.events)]
+                view["events"] = [_event(call, action, event) for event in reversed(action.events)]
             return {"instanceAction": view}
     raise not_found(f"Action {request} not found")
