@@ -7,6 +7,7 @@ comes first.
 
 import dataclasses
 import datetime as dt
+import itertools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,8 +19,8 @@ from craton_maintenance.errors import Code, bad_field
 #: Takes rows and gives back those that belong into the list.
 Keep = Callable[[Sequence[sa.Row[Any]]], Sequence[sa.Row[Any]]]
 
-#: Rows looked at together, where :data:`Keep` decides.
-_BATCH = 500
+#: Rows looked at together, where :data:`Keep` decides: the more, the fewer were kept.
+_BATCHES = (100, 400, 1600, 4000)
 
 _FIRST_TIME = dt.datetime(1, 1, 1)  # noqa: DTZ001 - Craton's times are naive UTC
 
@@ -129,12 +130,12 @@ def _collect(
     if keep is None:
         return order.fetch(connection, select, place, limit, back)
     found: list[sa.Row[Any]] = []
-    while len(found) < limit:
-        rows = order.fetch(connection, select, place, _BATCH, back)
+    for batch in itertools.chain(_BATCHES, itertools.repeat(_BATCHES[-1])):
+        rows = order.fetch(connection, select, place, batch, back)
         kept = list(keep(rows))
         # going back, each batch begins with the last row of the one before
         found += [row for row in kept if not found or row.id != found[-1].id]
-        if len(rows) < _BATCH:
+        if len(found) >= limit or len(rows) < batch:
             break
         place = order.place(rows[-1])
     return found[:limit]

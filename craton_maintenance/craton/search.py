@@ -45,8 +45,10 @@ def _conditions(kind: Kind, query: Mapping[str, Any]) -> list[sa.ColumnElement[b
         if name not in query:
             continue
         column = columns[kind.named_by if name == "name" else name]
-        # a pattern for projects, as in Craton
-        found.append(column.like(query[name]) if kind is PROJECT else column == query[name])
+        # a pattern for projects, as in Craton; with an escape that no query has, as PostgreSQL
+        # refuses patterns that end with one
+        like = kind is PROJECT
+        found.append(column.like(query[name], escape="\1") if like else column == query[name])
     if kind is HOST and "label" in query:
         labels = craton.labels.c
         found.append(

@@ -94,6 +94,14 @@ def test_only_a_root_makes_projects_and_roots(project, admin, root):
     root.get(f"/projects/{made['id']}", 404)
 
 
+def test_projects_are_looked_for_by_a_pattern(root):
+    names = ("a_b", "axb", "a\\b")
+    ids = {name: root.post("/projects", name=name)["id"] for name in names}
+    for pattern, found in (("a_b", names), ("a%25", names), ("a\\b", names[2:]), ("a\\", ())):
+        listed = root.get(f"/projects?name={pattern}")["projects"]
+        assert {project["id"] for project in listed} == {ids[name] for name in found}, pattern
+
+
 def test_an_admin_cannot_delete_a_root_of_its_project(local, project, admin):
     local.user(project, "boss", is_root=True)
     (boss,) = admin.get("/users?name=boss")["users"]
