@@ -82,6 +82,8 @@ def list_all(cloud: Cloud, call: Call) -> dict[str, Any]:
         if ident is None
         else list(cloud.migrations_of.get(ident, ()))
     )
+    # A server's deletion takes its history along.
+    found = [m for m in found if m.server_id in cloud.servers]
     for name, attribute in (
         ("status", "status"),
         ("migration_type", "type"),

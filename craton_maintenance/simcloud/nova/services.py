@@ -170,7 +170,10 @@ def force_down(cloud: Cloud, host: Host, forced: bool) -> None:
         not forced
         and host.forced_down
         and any(
-            m.source == host.name and m.type == "evacuation" and m.status == "done"
+            m.source == host.name
+            and m.type == "evacuation"
+            and m.status == "done"
+            and m.server_id in cloud.servers
             for m in cloud.migrations.values()
         )
     ):
