@@ -202,13 +202,14 @@ def _valid(text: str) -> dict[str, Any]:
     """:raises Problem: the value is not as the schema says"""
     try:
         value = json.loads(text)
-        text.encode()
+        # half a character can be written as an escape, but not be stored
+        json.dumps(value, ensure_ascii=False).encode()
         schema.check("variable-window", value)
     except schema.Invalid as invalid:
         words = "; ".join(f"{field or 'value'}: {what}" for field, what in invalid.problems[:5])
         raise Problem(400, Code.INVALID, words) from None
     except (ValueError, RecursionError):
-        raise Problem(400, Code.INVALID, "the value is not JSON") from None
+        raise Problem(400, Code.INVALID, "the value is not JSON of whole characters") from None
     return value
 
 
