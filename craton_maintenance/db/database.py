@@ -168,7 +168,13 @@ def _make_engine(url: str, pool_size: int, max_overflow: int, lock_timeout: int)
             isolation_level="READ COMMITTED",
             connect_args={
                 "charset": "utf8mb4",
-                "init_command": f"SET innodb_lock_wait_timeout={lock_timeout}, time_zone='+00:00'",
+                # quotes are doubled, as standard SQL says: escaping by backslash costs PyMySQL
+                # a step for every character of a long text
+                "init_command": f"SET innodb_lock_wait_timeout={lock_timeout}, "
+                "time_zone='+00:00', "
+                "sql_mode=CONCAT_WS(',', NULLIF(@@sql_mode, ''), 'NO_BACKSLASH_ESCAPES'), "
+                # lists that the database puts together are as long as a packet
+                "group_concat_max_len=@@max_allowed_packet",
             },
             **pool,
         )

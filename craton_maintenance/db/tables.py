@@ -137,7 +137,8 @@ nova_servers = _table(
     sa.Column("host_id", Name(56)),
     sa.Column("name", sa.String(255), nullable=False),
     sa.Column("status", sa.String(32), nullable=False),
-    sa.Index("ix_maintenance_nova_servers_host", "host", "region"),
+    # with the project: who is on some hosts is answered from the index alone
+    sa.Index("ix_maintenance_nova_servers_host", "host", "region", "project_id"),
     sa.Index("ix_maintenance_nova_servers_project", "project_id", "host_id"),
 )
 
