@@ -341,10 +341,10 @@ class Client:
             raise Unreachable(f"{url} did not answer within {timeout:.0f} s") from problem
         except ksa.ConnectionError as problem:
             raise Unreachable(
-                f"cannot reach {address} ({_why(problem)}): is it running there? {ELSEWHERE}"
+                f"cannot reach {address} ({why(problem)}): is it running there? {ELSEWHERE}"
             ) from problem
         except ksa.ClientException as problem:
-            raise ClientError(_one_line(problem)) from problem
+            raise ClientError(one_line(problem)) from problem
         LOG.debug("%s %s %s", method, answer.url, answer.status_code)
         if answer.status_code >= 300:
             raise self._error(answer)
@@ -363,11 +363,11 @@ class Client:
             except ksa.ConnectionError as problem:
                 where = getattr(self._adapter.session.auth, "auth_url", "its address")
                 raise Unreachable(
-                    f"cannot reach Keystone at {where} ({_why(problem)})"
+                    f"cannot reach Keystone at {where} ({why(problem)})"
                 ) from problem
             except Exception as problem:
                 # not all that plugins raise is of one family
-                raise ClientError(f"cannot log in at Keystone: {_one_line(problem)}") from problem
+                raise ClientError(f"cannot log in at Keystone: {one_line(problem)}") from problem
             self._logged_in = True
         if not self._url:
             raise ClientError(NOT_LISTED)
@@ -434,11 +434,11 @@ def _retry_after(answer: requests.Response) -> float | None:
     return float(text) if text.isdecimal() else None
 
 
-def _one_line(problem: BaseException) -> str:
+def one_line(problem: BaseException) -> str:
     return " ".join(str(problem).split())
 
 
-def _why(problem: BaseException) -> str:
+def why(problem: BaseException) -> str:
     """The innermost cause, without the object representations around it."""
     deepest: BaseException = problem
     seen = set()

@@ -198,14 +198,22 @@ def _client(
     return Client(asker, _v1(url), _v1(otherwise), asked_as)
 
 
-def _by_keystone(settings: Settings, options: argparse.Namespace) -> Client:
+def keystone(options: argparse.Namespace) -> "tuple[CloudRegion, session.Session]":
+    """The cloud that options and environment name, and a session that logs in there.
+
+    :raises ClientError: credentials that can't be used
+    """
     try:
         region = _cloud(options)
-        asker = region.get_session()
+        return region, region.get_session()
     except Exception as problem:
         # openstacksdk and the plugins of keystoneauth each have errors of their own
         words = " ".join(str(problem).split())
         raise ClientError(f"credentials for Keystone: {words}") from problem
+
+
+def _by_keystone(settings: Settings, options: argparse.Namespace) -> Client:
+    region, asker = keystone(options)
     override = region.get_endpoint(SERVICE_TYPE)
     if override and not settings.url:
         settings = dataclasses.replace(settings, url=override)
@@ -231,12 +239,14 @@ def _cloud(options: argparse.Namespace) -> "CloudRegion":
 
 
 def _v1(url: str | None) -> str | None:
+    return v1(url) if url else None
+
+
+def v1(url: str) -> str:
     """The address with the version that people leave out, as Craton's clients do.
 
     :raises ClientError: not an address
     """
-    if not url:
-        return None
     if not url.startswith(("http://", "https://")):
         raise ClientError(f"{url!r} is not an address: write http://HOST:PORT/v1, or https://…")
     url = url.rstrip("/")

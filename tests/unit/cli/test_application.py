@@ -14,7 +14,7 @@ from craton_maintenance.cli.client import Client
 
 from .conftest import window
 
-SERVER = {"serve", "demo", "db_upgrade", "db_version", "inventory_sync"}
+SERVER = {"serve", "demo", "db_upgrade", "db_version", "inventory_sync", "keystone_setup"}
 
 
 def commands(group):
