@@ -56,6 +56,7 @@ def _names(deployment: Deployment) -> dict[str, list[str]]:
         "ref": ["host-a1", "1", "RegionOne", "openstack"],
         "host": ["host-a1", "host-b3"],
         "host_id": [deployment.host_id("web", "host-a1")],
+        "object_id": ["1", "2", deployment.conf.inventory.create_project],
     }
 
 
