@@ -168,7 +168,7 @@ class Operator(threading.Thread):
                 if answer.status_code < 500:
                     break
                 assert answer.status_code == 503, answer.text
-            except requests.exceptions.ConnectionError as error:
+            except requests.exceptions.RequestException as error:
                 # a refused connection was certainly not carried out
                 if "refused" not in str(error):
                     self._record.count(unanswered=1)
