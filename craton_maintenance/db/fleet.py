@@ -5,9 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from craton_maintenance.db import craton
+from craton_maintenance.db import bulk, craton
 from craton_maintenance.db.tables import nova_hosts
-from craton_maintenance.domain.scope import Host, HostKey
+from craton_maintenance.domain.scope import Host, HostKey, Kind
 
 _CRATON = (
     sa.select(
@@ -25,19 +25,30 @@ _CRATON = (
 
 _LABELS = sa.select(craton.labels.c.device_id, craton.labels.c.label)
 
-_NOVA = sa.select(
-    nova_hosts.c.region,
-    nova_hosts.c.host,
-    nova_hosts.c.zone,
-    nova_hosts.c.aggregates,
-    nova_hosts.c.hypervisors,
+_NOVA = sa.select(nova_hosts.c.region, nova_hosts.c.host, nova_hosts.c.zone)
+
+#: Hosts with several hypervisors, for the text is compact JSON: few, if any.
+_SEVERAL = sa.select(nova_hosts.c.region, nova_hosts.c.host, nova_hosts.c.hypervisors).where(
+    sa.type_coerce(nova_hosts.c.hypervisors, sa.Text).contains("},{")
 )
 
+#: Zone and aggregates of a host that Nova does not know.
+_NOWHERE: tuple[str | None, frozenset[str]] = (None, frozenset())
 
-def load(connection: sa.Connection, names: Collection[str] | None = None) -> list[Host]:
-    """The hosts known, all or those with one of these names; three statements."""
-    in_craton, labels, in_nova = _CRATON, _LABELS, _NOVA
-    if names is not None:
+
+def load(
+    connection: sa.Connection,
+    names: Collection[str] | None = None,
+    kinds: Collection[Kind] = frozenset(Kind),
+) -> list[Host]:
+    """The hosts known, all or those with one of these names; four statements.
+
+    :param kinds: what matters: labels and aggregates are read only where they are among it
+    """
+    in_craton, labels, in_nova, several = _CRATON, _LABELS, _NOVA, _SEVERAL
+    if Kind.AGGREGATE in kinds:
+        in_nova = in_nova.add_columns(nova_hosts.c.aggregates)
+    if names is not None and len(names) <= bulk.ROWS:
         wanted = list(names)
         in_craton = in_craton.where(craton.devices.c.name.in_(wanted))
         labels = labels.where(
@@ -46,39 +57,35 @@ def load(connection: sa.Connection, names: Collection[str] | None = None) -> lis
             )
         )
         in_nova = in_nova.where(nova_hosts.c.host.in_(wanted))
+        several = several.where(nova_hosts.c.host.in_(wanted))
     of_device: dict[int, set[str]] = {}
-    for device_id, label in connection.execute(labels):
-        of_device.setdefault(device_id, set()).add(label)
-    nova = {HostKey(row.region, row.host): row for row in connection.execute(in_nova)}
+    if Kind.LABEL in kinds:
+        for device_id, label in connection.execute(labels):
+            of_device.setdefault(device_id, set()).add(label)
+    refused = {
+        HostKey(region, host): refusal(hypervisors)
+        for region, host, hypervisors in connection.execute(several)
+    }
+    nova: dict[HostKey, tuple[str | None, frozenset[str]]] = {}
+    for row in connection.execute(in_nova):
+        nova[HostKey(row[0], row[1])] = row[2], frozenset(*row[3:])
     hosts = []
-    for row in connection.execute(in_craton):
-        key = HostKey(row.region, row.name)
-        hosts.append(_host(key, nova.pop(key, None), row.cloud, row.cell, of_device.get(row.id)))
-    hosts += [_host(key, row) for key, row in nova.items()]
-    return hosts
+    for device_id, name, region, cloud, cell in connection.execute(in_craton):
+        key = HostKey(region, name)
+        zone, aggregates = nova.pop(key, _NOWHERE)
+        its_labels = frozenset(of_device.get(device_id, ()))
+        hosts.append(Host(key, cloud, cell, its_labels, aggregates, zone, refused.get(key)))
+    hosts += [
+        Host(key, zone=zone, aggregates=aggregates, refused=refused.get(key))
+        for key, (zone, aggregates) in nova.items()
+    ]
+    # MariaDB compares Craton's names by their collation
+    return [host for host in hosts if names is None or host.key.name in names]
 
 
 def labels_device_in(devices: Any) -> sa.ColumnElement[bool]:
     """A condition on labels: those of these devices."""
     return craton.labels.c.device_id.in_(devices)
-
-
-def _host(
-    key: HostKey,
-    nova: Any,
-    cloud: str | None = None,
-    cell: str | None = None,
-    labels: Collection[str] | None = None,
-) -> Host:
-    return Host(
-        key=key,
-        cloud=cloud,
-        cell=cell,
-        labels=frozenset(labels or ()),
-        aggregates=frozenset(nova.aggregates) if nova else frozenset(),
-        zone=nova.zone if nova else None,
-        refused=refusal(nova.hypervisors) if nova else None,
-    )
 
 
 def refusal(hypervisors: Collection[Any]) -> str | None:
@@ -124,6 +131,18 @@ def by_id(connection: sa.Connection, kind: str, object_id: int) -> sa.Row[Any] |
     """Craton's object with this id: ``id``, ``name``, ``region``; None if there is none."""
     table, select = OBJECTS[kind]
     return connection.execute(select.where(table.c.id == object_id)).one_or_none()
+
+
+def by_ids(connection: sa.Connection, kind: str, object_ids: Collection[int]) -> list[sa.Row[Any]]:
+    """Craton's objects with these ids: ``id``, ``name``, ``region``."""
+    if kind not in OBJECTS:
+        return []
+    table, select = OBJECTS[kind]
+    return [
+        row
+        for chunk in bulk.batched_keys(object_ids)
+        for row in connection.execute(select.where(table.c.id.in_(chunk)))
+    ]
 
 
 def by_name(connection: sa.Connection, kind: str, name: str) -> list[sa.Row[Any]]:

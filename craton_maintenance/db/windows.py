@@ -158,7 +158,7 @@ def servers_on(connection: sa.Connection, window_id: str) -> Iterator[tuple[str,
         sa.select(
             nova_servers.c.project_id,
             sa.func.count(),
-            sa.func.aggregate_strings(nova_servers.c.id, sa.literal_column("','")),
+            sa.func.aggregate_strings(nova_servers.c.id, ","),
         )
         .join(
             window_hosts,

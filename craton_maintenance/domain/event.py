@@ -158,7 +158,8 @@ def for_project(
     """
     payload = _common(window, project_id, url, cause)
     payload["servers_count"] = len(servers)
-    if servers and fits(list(servers)):
+    # the quotes and the comma of each alone: most lists need not be written out
+    if servers and 4 * len(servers) <= LONGEST_VALUE and fits(list(servers)):
         payload["servers"] = list(servers)
     return Event(event_type, Audience.PROJECT, project_id, window.id, payload, tuple(servers))
 

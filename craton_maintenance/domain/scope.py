@@ -3,6 +3,7 @@
 import dataclasses
 import enum
 from collections.abc import Iterable
+from typing import NamedTuple
 
 
 class Kind(enum.StrEnum):
@@ -21,8 +22,7 @@ class Kind(enum.StrEnum):
 NEVER_RETIRED = frozenset({Kind.REGION, Kind.CLOUD})
 
 
-@dataclasses.dataclass(frozen=True, slots=True, order=True)
-class HostKey:
+class HostKey(NamedTuple):
     """A host: Craton's region, and the host name of its Nova service."""
 
     region: str
@@ -53,37 +53,35 @@ class Host:
     refused: str | None = None
 
 
-def covers(item: Item, host: Host) -> bool:
-    """Whether a window that names ``item`` covers ``host``."""
-    if item.region is not None and item.region != host.key.region:
-        return False
-    match item.kind:
-        case Kind.HOST:
-            return host.key.name == item.name
-        case Kind.LABEL:
-            return item.name in host.labels
-        case Kind.CELL:
-            return host.cell == item.name
-        case Kind.REGION:
-            return host.key.region == item.name
-        case Kind.CLOUD:
-            return host.cloud == item.name
-        case Kind.AGGREGATE:
-            return item.name in host.aggregates
-        case Kind.ZONE:
-            return host.zone == item.name
+def called(host: Host) -> list[tuple[Kind, str]]:
+    """Everything that a host can be named by."""
+    found = [(Kind.HOST, host.key.name), (Kind.REGION, host.key.region)]
+    found += [(Kind.LABEL, label) for label in host.labels]
+    found += [(Kind.AGGREGATE, aggregate) for aggregate in host.aggregates]
+    for kind, name in ((Kind.CELL, host.cell), (Kind.CLOUD, host.cloud), (Kind.ZONE, host.zone)):
+        if name is not None:
+            found.append((kind, name))
+    return found
 
 
 def resolve(items: Iterable[Item], hosts: Iterable[Host]) -> frozenset[HostKey]:
     """The hosts that a scope covers: those that any of its items covers.
 
-    Hosts that can't be maintained are never among them.
+    Hosts that can't be maintained are never among them.  A scope may name thousands
+    of hosts: each host is looked up among the items, not held against each.
     """
-    wanted = tuple(items)
+    wanted: dict[tuple[Kind, str], set[str | None]] = {}
+    for item in items:
+        wanted.setdefault((item.kind, item.name), set()).add(item.region)
     return frozenset(
         host.key
         for host in hosts
-        if host.refused is None and any(covers(item, host) for item in wanted)
+        if host.refused is None
+        and any(
+            None in wanted[name] or host.key.region in wanted[name]
+            for name in called(host)
+            if name in wanted
+        )
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from craton_maintenance.db import fleet
-from craton_maintenance.domain.scope import Host, HostKey, Item, Kind
+from craton_maintenance.domain.scope import Host, HostKey, Item, Kind, called
 from craton_maintenance.errors import Code, Problem, bad_field
 
 _ONE = {
@@ -23,30 +23,55 @@ _ONE = {
 class Names:
     """The names known at this moment, read once for a request."""
 
-    def __init__(self, connection: sa.Connection, hosts: Sequence[Host]) -> None:
+    def __init__(
+        self,
+        connection: sa.Connection,
+        hosts: Sequence[Host],
+        by_id: Mapping[tuple[Kind, int], Any] | None = None,
+    ) -> None:
+        """:param by_id: Craton's objects of the ids that are named"""
         self._connection = connection
         self.hosts = hosts
+        self._by_id = by_id or {}
+        self._refused = {host.key: host.refused for host in hosts if host.refused}
         self._regions: dict[tuple[Kind, str], set[str]] = {}
         for host in hosts:
-            for kind, name in _names_of(host):
-                self._regions.setdefault((kind, name), set()).add(host.key.region)
+            for name in called(host):
+                self._regions.setdefault(name, set()).add(host.key.region)
 
     @classmethod
     def read(cls, connection: sa.Connection, scopes: Collection[Mapping[str, Any]]) -> "Names":
         """Read what these scopes need: only the named hosts where nothing else is named."""
-        only_hosts = all(set(scope) == {Kind.HOST.value} for scope in scopes)
-        entries = [entry for scope in scopes for entry in scope.get(Kind.HOST.value, ())]
-        if not only_hosts or any(isinstance(entry, int) for entry in entries):
-            return cls(connection, fleet.load(connection))
-        wanted = {entry if isinstance(entry, str) else entry["name"] for entry in entries}
-        return cls(connection, fleet.load(connection, wanted))
+        entries = [
+            (Kind(kind), entry)
+            for scope in scopes
+            for kind, named in scope.items()
+            for entry in named
+        ]
+        by_id = {}
+        for kind in {kind for kind, entry in entries if isinstance(entry, int)}:
+            ids = {entry for other, entry in entries if other is kind and isinstance(entry, int)}
+            for row in fleet.by_ids(connection, kind.value, ids):
+                by_id[kind, row.id] = row
+        named = {
+            entry if isinstance(entry, str) else entry["name"]
+            for _, entry in entries
+            if not isinstance(entry, int)
+        }
+        named.update(row.name for row in by_id.values())
+        hosts = cls._hosts(connection, {kind for kind, _ in entries}, named)
+        return cls(connection, hosts, by_id)
 
     @classmethod
     def of(cls, connection: sa.Connection, items: Collection[Item]) -> "Names":
         """Read what a stored scope needs."""
-        if any(item.kind is not Kind.HOST for item in items):
-            return cls(connection, fleet.load(connection))
-        return cls(connection, fleet.load(connection, {item.name for item in items}))
+        kinds = {item.kind for item in items}
+        return cls(connection, cls._hosts(connection, kinds, {item.name for item in items}))
+
+    @staticmethod
+    def _hosts(connection: sa.Connection, kinds: set[Kind], named: set[str]) -> list[Host]:
+        only_hosts = kinds <= {Kind.HOST}
+        return fleet.load(connection, named if only_hosts else None, kinds)
 
     def items(self, scope: Mapping[str, Sequence[Any]]) -> tuple[Item, ...]:
         """What a scope names, each known to exist, without repetition.
@@ -68,7 +93,7 @@ class Names:
         :raises Problem: 400
         """
         if isinstance(entry, int):
-            return self._by_id(kind, entry, field)
+            return self._identified(kind, entry, field)
         name, region = (
             (entry, None) if isinstance(entry, str) else (entry["name"], entry.get("region"))
         )
@@ -85,10 +110,8 @@ class Names:
             region = None
         return Item(kind, name, region)
 
-    def _by_id(self, kind: Kind, object_id: int, field: str) -> Item:
-        row = None
-        if kind.value in fleet.OBJECTS:
-            row = fleet.by_id(self._connection, kind.value, object_id)
+    def _identified(self, kind: Kind, object_id: int, field: str) -> Item:
+        row = self._by_id.get((kind, object_id))
         if row is None:
             raise _unknown(kind, f"id {object_id}", field)
         if kind is Kind.HOST:
@@ -102,19 +125,8 @@ class Names:
         return {row.region or "" for row in fleet.by_name(self._connection, kind.value, name)}
 
     def _refuse(self, key: HostKey, field: str) -> None:
-        for host in self.hosts:
-            if host.key == key and host.refused:
-                raise bad_field(Code.HOST_REFUSED, field, f"host {key.name!r}: {host.refused}")
-
-
-def _names_of(host: Host) -> list[tuple[Kind, str]]:
-    names = [(Kind.HOST, host.key.name), (Kind.REGION, host.key.region)]
-    names += [(Kind.LABEL, label) for label in host.labels]
-    names += [(Kind.AGGREGATE, aggregate) for aggregate in host.aggregates]
-    for kind, name in ((Kind.CELL, host.cell), (Kind.CLOUD, host.cloud), (Kind.ZONE, host.zone)):
-        if name is not None:
-            names.append((kind, name))
-    return names
+        if key in self._refused:
+            raise bad_field(Code.HOST_REFUSED, field, f"host {key.name!r}: {self._refused[key]}")
 
 
 def _unknown(kind: Kind, what: str, field: str) -> Problem:

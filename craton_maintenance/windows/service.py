@@ -255,10 +255,8 @@ class Windows(Upkeep):
     def _insert(
         self, transaction: Transaction, row: dict[str, Any], hosts: frozenset[HostKey]
     ) -> None:
-        counts = {"hosts_count": len(hosts), "projects_count": 0, "servers_count": 0}
-        store.insert(
-            transaction, row | counts | {"told_state": State.SCHEDULED.value, "due_at": None}
-        )
+        row.update(hosts_count=len(hosts), projects_count=0, servers_count=0)
+        store.insert(transaction, row | {"told_state": State.SCHEDULED.value, "due_at": None})
         store.change_hosts(transaction, row["id"], frozenset(), hosts)
 
     def _refuse_over(self, row: Mapping[str, Any], now: dt.datetime) -> State:

@@ -175,7 +175,6 @@ class Upkeep:
         row["told_state"], row["due_at"] = last.value, window.due(times, last)
         row["projects_count"] = len(parts)
         row["servers_count"] = sum(len(servers) for servers in parts.values())
-        row.setdefault("hosts_count", len(store.hosts(transaction.connection, row["id"])))
         store.update(
             transaction, row["id"], {key: value for key, value in row.items() if key != "id"}
         )

@@ -114,11 +114,11 @@ def find(connection: sa.Connection, kind: Kind, ref: str, region: str | None) ->
 
     :raises Problem: 404, or 400 where a name exists in several regions
     """
-    known = names.Names.of(connection, [Item(kind, ref, region)])
     entry: Any = ref if region is None else {"name": ref, "region": region}
     object_id = int(ref) if ref.isascii() and ref.isdigit() and len(ref) <= 10 else 0
     if 0 < object_id <= _LARGEST_ID and fleet.by_id(connection, kind.value, object_id):
         entry = object_id
+    known = names.Names.read(connection, [{kind.value: [entry]}])
     try:
         return known.item(kind, entry, "path")
     except Problem as problem:
