@@ -1,4 +1,7 @@
-"""Live migration: accepted, queued, preparing, running, then completed, error, cancelled."""
+"""Live migration: accepted, queued, preparing, running, then completed, failed, cancelled.
+
+What the scheduler refuses ends in error; what fails on its way, in failed.
+"""
 
 import math
 from collections.abc import Callable
@@ -201,7 +204,7 @@ def _complete(cloud: Cloud, migration: Migration) -> None:
 
 
 def _fail(cloud: Cloud, migration: Migration) -> None:
-    _roll_back(cloud, migration, "error", "Live migration failed.")
+    _roll_back(cloud, migration, "failed", "Live migration failed.")
 
 
 def _roll_back(cloud: Cloud, migration: Migration, status: str, reason: str | None) -> None:
@@ -264,4 +267,4 @@ def fail_stuck(cloud: Cloud, source: str) -> None:
         server = server_of(cloud, migration)
         if server is not None and server.host == source:
             cloud.cancel(migration.timer)
-            _fail(cloud, migration)
+            _roll_back(cloud, migration, "error", "Live migration failed.")

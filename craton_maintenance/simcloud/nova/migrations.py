@@ -184,7 +184,7 @@ def abort(cloud: Cloud, call: Call, server: str, migration: str) -> Answer:
     ):
         raise bad_request(
             f"Migration {migration} state of instance {found.id} is "
-            f"{move.status}. Cannot abort while the migration is in this state."
+            f"{move.status}. Cannot abort live migration while the migration is in this state."
         )
     live.abort(cloud, call, found, move)
     return Answer(202)
