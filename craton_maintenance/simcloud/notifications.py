@@ -96,7 +96,6 @@ def instance(
         "deleted_at": _zulu(server.deleted_at),
         "terminated_at": _zulu(server.deleted_at),
         "image_uuid": server.image_id,
-        "instance_name": f"instance-{server.number:08x}",
         "reservation_id": f"r-{server.id[:8]}",
         "display_description": server.description,
         "os_type": None,
@@ -152,7 +151,7 @@ def refused(cloud: "Cloud", server: Server, reason: str) -> None:
             "ExceptionPayload",
             "1.1",
             {
-                "exception": "NoValidHost",
+                "exception": "NoValidHost_Remote",
                 "exception_message": reason,
                 "function_name": "_schedule",
                 "module_name": "nova.conductor.tasks",
