@@ -14,9 +14,6 @@ DIFFERENCES: dict[str, str] = {
         "An instance action has one event, of the service that was asked first; what each of the "
         "services did is left out. Action, message and outcome are as in Nova."
     ),
-    "test_failed_live_migration_rolls_back_at_its_destination": (
-        "A live migration that fails is rolled back in one step, told by its source."
-    ),
     "test_refused_moves_notification_has_the_request": (
         "What the scheduler was asked for is null in compute_task.migrate_server.error: it would "
         "repeat the flavor and the group of the server."
@@ -34,5 +31,6 @@ DIFFERENCES: dict[str, str] = {
         "instance.update, several at every step of a server's life, is not sent: it says nothing "
         "that the notifications of actions do not say."
     ),
+    "test_usage_is_notified_at_moves": "instance.exists, for accounting, is not sent.",
     "test_schedulers_notifications": "Questions to the scheduler are not notified.",
 }

@@ -45,6 +45,11 @@ class Real(Cloud):
             for who, role in ((user, "member"), (user, "reader"), ("admin", "admin")):
                 identity.grant(who, ident, role)
                 self._undo.callback(identity.revoke, who, ident, role)
+        nova = stack.Service(self._admin, "compute", stack.NOVA_VERSION)
+        for project in ("alpha", "beta"):
+            # servers take their time to go
+            quota = {"quota_set": {"instances": 50, "cores": 50}}
+            nova.call("PUT", f"/os-quota-sets/{self._projects[project]}", json=quota)
         self._listen()
         self._undo.callback(self._delete_all)
 

@@ -107,7 +107,7 @@ def test_live_migration_holds_both_hosts(cloud: Cloud) -> None:
 def test_failed_live_migration_holds_the_source(cloud: Cloud) -> None:
     server, here, there = cloud.mover("error")
     cloud.live_migrate(server, there)
-    failed = cloud.migration(server, "error")
+    failed = cloud.migration(server, "failed")
     cloud.settled(server)
     cloud.wait(lambda: _held(cloud, failed.uuid) == {}, "destination let go of")
     assert _held(cloud, server.id) == {here: _TINY}
