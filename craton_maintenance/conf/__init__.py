@@ -37,6 +37,8 @@ def register(conf: cfg.ConfigOpts) -> None:
         conf.register_opts(opts, group=group)
     # a broker that froze holds a sender for two heartbeats, in seconds
     conf.set_default("heartbeat_timeout_threshold", 10, group="oslo_messaging_rabbit")
+    # several engines share a queue: none takes all of it at once
+    conf.set_default("rabbit_qos_prefetch_count", 50, group="oslo_messaging_rabbit")
 
 
 def load(

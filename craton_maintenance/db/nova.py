@@ -1,5 +1,6 @@
 """What Nova said last: hosts, servers, and how the synchronisation went."""
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -7,10 +8,16 @@ import sqlalchemy as sa
 
 from craton_maintenance.db import bulk
 from craton_maintenance.db.database import Transaction
-from craton_maintenance.db.tables import nova_hosts, nova_servers, syncs
+from craton_maintenance.db.tables import nova_heard, nova_hosts, nova_servers, syncs
 
 #: Columns of a server that Nova says something about.
 SERVER = ("project_id", "host", "host_id", "name", "status")
+
+#: Columns of a host that notifications say something about.
+SERVICE = ("status", "state", "forced_down", "disabled_reason")
+
+#: What notifications are of.
+A_SERVER, A_HOST = "server", "host"
 
 
 def lock_sync(transaction: Transaction, region: str) -> sa.Row[Any]:
@@ -23,6 +30,20 @@ def lock_sync(transaction: Transaction, region: str) -> sa.Row[Any]:
     return transaction.execute(
         sa.select(syncs).where(syncs.c.region == region).with_for_update()
     ).one()
+
+
+def held_sync(transaction: Transaction, region: str) -> sa.Row[Any] | None:
+    """The region's row, held; None: nobody has synchronised with it yet."""
+    return transaction.execute(
+        sa.select(syncs).where(syncs.c.region == region).with_for_update()
+    ).one_or_none()
+
+
+def count_change(transaction: Transaction, region: str) -> None:
+    """The inventory has changed: windows have to be brought up to date."""
+    transaction.execute(
+        sa.update(syncs).where(syncs.c.region == region).values(generation=syncs.c.generation + 1)
+    )
 
 
 def finish_sync(transaction: Transaction, region: str, values: Mapping[str, Any]) -> None:
@@ -42,6 +63,24 @@ def servers(connection: sa.Connection, region: str) -> dict[str, tuple[Any, ...]
         sa.select(nova_servers.c.id, *columns).where(nova_servers.c.region == region)
     )
     return {row[0]: tuple(row[1:]) for row in rows}
+
+
+def host(connection: sa.Connection, region: str, name: str) -> dict[str, Any] | None:
+    """One host's row."""
+    row = connection.execute(
+        sa.select(nova_hosts).where(nova_hosts.c.region == region, nova_hosts.c.host == name)
+    ).one_or_none()
+    return None if row is None else row._asdict()
+
+
+def server(connection: sa.Connection, region: str, server_id: str) -> tuple[Any, ...] | None:
+    """One server's columns of :data:`SERVER`."""
+    row = connection.execute(
+        sa.select(*(nova_servers.c[name] for name in SERVER)).where(
+            nova_servers.c.region == region, nova_servers.c.id == server_id
+        )
+    ).one_or_none()
+    return None if row is None else tuple(row)
 
 
 def write_hosts(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -67,6 +106,40 @@ def write_servers(
 
 def remove_servers(transaction: Transaction, region: str, ids: Iterable[str]) -> None:
     bulk.delete_keys(transaction, nova_servers.c.id, ids, nova_servers.c.region == region)
+
+
+def heard(connection: sa.Connection, region: str, kind: str, name: str) -> sa.Row[Any] | None:
+    """The newest notification of a server or a host."""
+    return connection.execute(
+        sa.select(nova_heard).where(
+            nova_heard.c.region == region, nova_heard.c.kind == kind, nova_heard.c.name == name
+        )
+    ).one_or_none()
+
+
+def hear(transaction: Transaction, row: Mapping[str, Any]) -> None:
+    """Note the newest notification of a server or a host."""
+    bulk.upsert(transaction, nova_heard, [row])
+
+
+def heard_since(connection: sa.Connection, region: str, since: dt.datetime) -> dict[str, set[str]]:
+    """Names of what notifications were written of, by kind."""
+    found: dict[str, set[str]] = {A_SERVER: set(), A_HOST: set()}
+    for row in connection.execute(
+        sa.select(nova_heard.c.kind, nova_heard.c.name).where(
+            nova_heard.c.region == region, nova_heard.c.heard_at >= since
+        )
+    ):
+        found[row.kind].add(row.name)
+    return found
+
+
+def forget_heard(transaction: Transaction, region: str, until: dt.datetime) -> None:
+    """Drop what no notification that would still be written can be older than."""
+    old = (nova_heard.c.region == region, nova_heard.c.sent_at < until)
+    # nothing is written where nobody listens
+    if transaction.execute(sa.select(nova_heard.c.name).where(*old).limit(1)).first():
+        transaction.execute(sa.delete(nova_heard).where(*old))
 
 
 def unresolved(connection: sa.Connection) -> dict[str, int]:

@@ -145,15 +145,33 @@ nova_servers = _table(
 syncs = _table(
     "syncs",
     _region(primary_key=True),
-    #: grows when a synchronisation changed something
+    #: grows when a synchronisation, or a notification, changed something
     sa.Column("generation", sa.Integer, nullable=False),
     #: the generation that windows were resolved with last
     sa.Column("resolved", sa.Integer, nullable=False),
+    #: when the last complete one began to read; what Nova sent before is in it
+    sa.Column("started_at", UTCDateTime),
     sa.Column("finished_at", UTCDateTime),
     sa.Column("complete", sa.Boolean(create_constraint=False), nullable=False),
     #: counts of the last one; for people
     sa.Column("report", Json, nullable=False),
     sa.Column("error", sa.Text),
+)
+
+#: The newest notification of each server and service since the last complete synchronisation.
+nova_heard = _table(
+    "nova_heard",
+    _region(primary_key=True),
+    #: ``server`` or ``host``
+    sa.Column("kind", Name(16), primary_key=True),
+    #: a server's id, or a host's name
+    sa.Column("name", Name(255), primary_key=True),
+    #: by the clock of Nova's host
+    sa.Column("sent_at", UTCDateTime, nullable=False),
+    #: by ours
+    sa.Column("heard_at", UTCDateTime, nullable=False),
+    #: it was deleted
+    sa.Column("gone", sa.Boolean(create_constraint=False), nullable=False),
 )
 
 # -- events ------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import sqlalchemy.exc
 
 from craton_maintenance.db import leases, migrate
-from craton_maintenance.engine import bus
+from craton_maintenance.engine import bus, listener
 from craton_maintenance.engine.clock import Clock, Follower
 from craton_maintenance.engine.housekeeping import Housekeeping
 from craton_maintenance.engine.relay import Relay
@@ -35,13 +35,14 @@ class Engine:
         :param regions: to synchronise with
         :param may_create: make Craton's rows for new hosts; None: as configured
         :raises craton_maintenance.db.database.NotFit: the database is not migrated
+        :raises oslo_config.cfg.Error: a ``notifications_url`` fits no region
         """
         migrate.check(service.database)
         self._service = service
         #: tells this process from every other one, also from its own successor
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._bus: bus.Bus | None = None
-        self._workers = [
+        self._workers: list[Worker | listener.Listener] = [
             Worker("clock", Clock(service).work),
             Worker("follower", Follower(service).work),
             Worker("housekeeping", Housekeeping(service).work),
@@ -60,6 +61,10 @@ class Engine:
                 )
                 for region in regions
             ]
+        self._workers += [
+            listener.Listener(service, name, url)
+            for name, url in listener.urls(service.conf, regions).items()
+        ]
 
     def start(self) -> None:
         for worker in self._workers:

@@ -1,12 +1,13 @@
 """Synchronisation with Nova: read everything, write the difference.
 
-Repeating it writes nothing.  Windows are brought up to date by the engine, which
+Repeating it writes nothing.  What a notification said since it began to read is left
+as it is: the listing may be older.  Windows are brought up to date by the engine, which
 sees that the region's generation grew.
 """
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any
 
 from keystoneauth1.session import Session
@@ -16,7 +17,7 @@ from craton_maintenance.db import settings
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.domain import presence
 from craton_maintenance.domain.presence import Absence
-from craton_maintenance.inventory import create
+from craton_maintenance.inventory import create, hints
 from craton_maintenance.nova import listing
 from craton_maintenance.nova.credentials import Region
 from craton_maintenance.service import Service
@@ -74,6 +75,7 @@ class Sync:
         :raises keystoneauth1.exceptions.ClientException, novaclient.exceptions.ClientException:
             Keystone or Nova did not answer; nothing was written but the error
         """
+        began = self._service.clock()
         try:
             identity, found = self._read()
         except Exception as error:
@@ -81,7 +83,7 @@ class Sync:
             self._service.database.write(lambda transaction: self._failed(transaction, words))
             raise
         return self._service.database.write(
-            lambda transaction: self._write(transaction, found, identity)
+            lambda transaction: self._write(transaction, found, identity, began)
         )
 
     def _read(self) -> tuple[dict[str, str], listing.Listing]:
@@ -107,23 +109,31 @@ class Sync:
         )
 
     def _write(
-        self, transaction: Transaction, found: listing.Listing, identity: dict[str, str]
+        self,
+        transaction: Transaction,
+        found: listing.Listing,
+        identity: dict[str, str],
+        began: dt.datetime,
     ) -> Report:
         now = self._service.clock()
         row = store.lock_sync(transaction, self._region.name)
         report = Report(gaps=found.gaps)
-        self._write_hosts(transaction, found, report, now)
-        self._write_servers(transaction, found, report)
+        newer = store.heard_since(transaction.connection, self._region.name, began)
+        self._write_hosts(transaction, found, report, now, newer[store.A_HOST])
+        self._write_servers(transaction, found, report, newer[store.A_SERVER])
         if self._create:
             report.created = create.hosts(
                 transaction, self._service.conf.inventory, self._region.name, found.hosts, now
             )
         if settings.get(transaction.connection, settings.IDENTITY) != identity:
             settings.put(transaction, settings.IDENTITY, identity, now, "inventory")
+        if not found.gaps:
+            store.forget_heard(transaction, self._region.name, began - hints.SKEW)
         store.finish_sync(
             transaction,
             self._region.name,
             {
+                "started_at": row.started_at if found.gaps else began,
                 "generation": row.generation + int(report.changed),
                 "finished_at": now,
                 "complete": not found.gaps,
@@ -134,7 +144,12 @@ class Sync:
         return report
 
     def _write_hosts(
-        self, transaction: Transaction, found: listing.Listing, report: Report, now: dt.datetime
+        self,
+        transaction: Transaction,
+        found: listing.Listing,
+        report: Report,
+        now: dt.datetime,
+        newer: Set[str],
     ) -> None:
         region, complete = self._region.name, not found.gaps
         known = store.hosts(transaction.connection, region)
@@ -148,6 +163,8 @@ class Sync:
                 gone.append(name)
                 continue
             after = _host_row(region, listed.get(name), before, absence, now)
+            if before is not None and name in newer:
+                after |= {column: before[column] for column in store.SERVICE}
             if before != after:
                 write.append(after)
                 report.hosts_added += before is None
@@ -158,22 +175,17 @@ class Sync:
         report.hosts, report.hosts_gone = len(listed), len(gone)
 
     def _write_servers(
-        self, transaction: Transaction, found: listing.Listing, report: Report
+        self, transaction: Transaction, found: listing.Listing, report: Report, newer: Set[str]
     ) -> None:
         region = self._region.name
         known = store.servers(transaction.connection, region)
-        listed = {
-            server.id: (
-                server.project_id,
-                server.host,
-                server.host_id,
-                server.name[:255],
-                server.status,
-            )
-            for server in found.servers
+        listed = {server.id: hints.columns(server) for server in found.servers}
+        write = {
+            key: values
+            for key, values in listed.items()
+            if known.get(key) != values and key not in newer
         }
-        write = {key: values for key, values in listed.items() if known.get(key) != values}
-        gone = [] if found.gaps else sorted(known.keys() - listed.keys())
+        gone = [] if found.gaps else sorted(known.keys() - listed.keys() - newer)
         store.write_servers(transaction, region, write)
         store.remove_servers(transaction, region, gone)
         report.servers, report.servers_gone = len(listed), len(gone)
