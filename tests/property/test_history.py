@@ -68,11 +68,13 @@ def scopes() -> st.SearchStrategy[dict[str, list[str]]]:
 class History(RuleBasedStateMachine):
     windows: Bundle = Bundle("windows")
 
-    @initialize()
-    def deploy(self) -> None:
+    @initialize(target=windows)
+    def deploy(self) -> Any:
+        """There is a window to begin with, on a host without servers yet."""
         self.folder = Path(tempfile.mkdtemp())
         self.deployment = Deployment(self.folder, small_fleet())
         self.operator = self.deployment.operator
+        return self.operator.set(hosts=["h10"], start=self.ahead(30), allow_overlap=True)["id"]
 
     def ahead(self, minutes: int | None) -> str | None:
         return None if minutes is None else f"{self.deployment.now_plus(minutes * 60)}"
@@ -86,7 +88,7 @@ class History(RuleBasedStateMachine):
         lasts=st.none() | st.integers(1, 30),
         announcement=st.sampled_from(["", "new disks"]),
     )
-    def set(self, covered: Any, start: int, lasts: int | None, announcement: str) -> Any:
+    def set_window(self, covered: Any, start: int, lasts: int | None, announcement: str) -> Any:
         end = None if lasts is None else self.ahead(start + lasts)
         answer = self.operator.post(
             "/v1/maintenance-windows",
@@ -151,22 +153,31 @@ class History(RuleBasedStateMachine):
     def time_passes(self, minutes: int) -> None:
         self.deployment.pass_time(minutes * 60)
 
-    @rule(server=st.sampled_from(SERVERS), host=st.sampled_from([*HOSTS, None]))
-    def server_moves(self, server: str, host: str | None) -> None:
-        """To no host: shelved and offloaded."""
-        self.deployment.move(server, host)
+    @rule(
+        moves=st.dictionaries(
+            st.sampled_from(SERVERS), st.sampled_from([*HOSTS, None]), min_size=1
+        ),
+        seen=st.booleans(),
+    )
+    def servers_move(self, moves: dict[str, str | None], seen: bool) -> None:
+        """To no host: shelved and offloaded. They may swap places between two looks."""
+        for server, host in moves.items():
+            self.deployment.move(server, host)
+        if seen:
+            self.deployment.sync()
 
-    @rule(host=st.sampled_from(HOSTS), aggregate=st.sampled_from(AGGREGATES))
-    def host_joins_or_leaves_an_aggregate(self, host: str, aggregate: str) -> None:
+    @rule(
+        hosts=st.sets(st.sampled_from(HOSTS), min_size=1),
+        aggregate=st.sampled_from(AGGREGATES),
+        seen=st.booleans(),
+    )
+    def hosts_join_or_leave_an_aggregate(
+        self, hosts: set[str], aggregate: str, seen: bool
+    ) -> None:
         found = next(a for a in self.deployment.cloud.aggregates.values() if a.name == aggregate)
-        if host in found.hosts:
-            found.hosts.remove(host)
-        else:
-            found.hosts.append(host)
-
-    @rule()
-    def synchronise(self) -> None:
-        self.deployment.sync()
+        found.hosts = sorted(set(found.hosts) ^ hosts)
+        if seen:
+            self.deployment.sync()
 
     @rule()
     def engine_works(self) -> None:
@@ -254,4 +265,4 @@ class History(RuleBasedStateMachine):
 
 
 def test_a_history_replays_to_what_is_pending():
-    run_state_machine_as_test(History, settings=examples(25, 400, stateful_step_count=30))
+    run_state_machine_as_test(History, settings=examples(40, 600, stateful_step_count=25))
