@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bench import pages, window
+from bench import nova_links, pages, relay, sync, variables, window
 from bench.result import Result, say
 
 BENCHES: dict[str, Callable[[], Iterator[Result]]] = {
     "pages": pages.run,
+    "sync": sync.run,
     "window": window.run,
+    "relay": relay.run,
+    "variables": variables.run,
+    "nova-links": nova_links.run,
 }
 
 

@@ -1,9 +1,9 @@
 """A window over 10,000 hosts with 100,000 servers of 1,000 projects, from now on.
 
 ``serve`` runs as a process of its own, as it is; an operator's POST sets the window
-on the region, and on a label that all the hosts have.  Measured from sending the request: to the answer; to the last
-event stored (all are there when the answer is: they are stored in the same
-transaction); to the last one taken by RabbitMQ.
+on the region, and on a label that all the hosts have.  Measured from sending the
+request: to the answer; to the last event stored (all are there when the answer is:
+they are stored in the same transaction); to the last one taken by RabbitMQ.
 
 Baseline of the answer: the same server's answer to a window on one host.
 """
