@@ -11,5 +11,7 @@ setup(
         "craton_maintenance.migrations",
         "craton_maintenance.migrations.versions",
         "craton_maintenance.schemas",
+        # runs inside nova-api, without the rest
+        "craton_maintenance_nova_links",
     ]
 )

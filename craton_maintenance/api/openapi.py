@@ -127,6 +127,14 @@ def _headers(method: str, declared: Operation) -> list[Json]:
                 "the ETag that was read; 412 if it was changed meanwhile",
             )
         )
+    if declared.conditional:
+        found.append(
+            _header(
+                "If-None-Match",
+                {"type": "string"},
+                "the ETag that was read; 304 if it is the same still",
+            )
+        )
     return found
 
 
@@ -149,6 +157,8 @@ def _responses(declared: Operation) -> Json:
     responses = {str(declared.status): usual}
     for status in declared.more:
         responses[str(status)] = usual
+    if declared.conditional:
+        responses["304"] = {"description": "what was read before is the same still"}
     if declared.operator or declared.project:
         for status, words in _GUARDED.items():
             responses[str(status)] = _error(words)

@@ -65,6 +65,8 @@ class Operation:
     more: tuple[int, ...] = ()
     #: whether If-Match is looked at
     generations: bool = False
+    #: whether If-None-Match is looked at, and answered 304
+    conditional: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -181,6 +183,7 @@ def operation(
     also: tuple[str, ...] = (),
     more: tuple[int, ...] = (),
     generations: bool = False,
+    conditional: bool = False,
     open_to_all: bool = False,
 ) -> Callable[[M], M]:
     """Declare a method of a resource; see :class:`Operation`.
@@ -192,7 +195,9 @@ def operation(
     """
     if (operator is None and project is None) is not open_to_all:
         raise TypeError("an operation has a policy rule, or says that it is open to all")
-    declared = Operation(operator, project, query, body, answer, status, also, more, generations)
+    declared = Operation(
+        operator, project, query, body, answer, status, also, more, generations, conditional
+    )
 
     def decorate(method: M) -> M:
         @functools.wraps(method)

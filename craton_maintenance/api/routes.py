@@ -28,6 +28,7 @@ V1: dict[str, type[Any]] = {
     "/events": events.Events,
     "/events/pending": events.Pending,
     "/links": links.Links,
+    "/links/active": links.ActiveLinks,
     "/links/<string:host>": links.HostLink,
     "/links/project/<string:host_id>": links.ProjectLink,
     "/nova-hosts": inventory.NovaHosts,

@@ -10,6 +10,8 @@ from craton_maintenance.domain import times
 from craton_maintenance.domain.scope import HostKey, Item
 from craton_maintenance.domain.window import State
 
+#: What ``told_state`` says of windows that are not over.
+_NOT_OVER = (State.SCHEDULED.value, State.OPEN.value)
 _OPENS = sa.case(
     (windows.c.started_at < windows.c.start_at, windows.c.started_at), else_=windows.c.start_at
 )
@@ -76,9 +78,9 @@ def touches(project_id: str) -> sa.ColumnElement[bool]:
 
 
 def _pending(found: sa.Select[Any]) -> sa.Select[Any]:
-    return found.where(
-        windows.c.told_state.in_((State.SCHEDULED.value, State.OPEN.value))
-    ).order_by(windows.c.start_at, windows.c.id)
+    return found.where(windows.c.told_state.in_(_NOT_OVER)).order_by(
+        windows.c.start_at, windows.c.id
+    )
 
 
 def pending_on_host(connection: sa.Connection, key: HostKey) -> Sequence[sa.Row[Any]]:
@@ -87,6 +89,37 @@ def pending_on_host(connection: sa.Connection, key: HostKey) -> Sequence[sa.Row[
         window_hosts.c.host == key.name, window_hosts.c.region == key.region
     )
     return connection.execute(_pending(sa.select(windows).where(windows.c.id.in_(on)))).all()
+
+
+def pending_hosts(connection: sa.Connection, region: str | None) -> list[str]:
+    """Names of the hosts that windows not over cover, in one region or all."""
+    found = sa.select(window_hosts.c.host).join(windows, windows.c.id == window_hosts.c.window_id)
+    return _sorted(connection, found, region)
+
+
+def pending_host_ids(connection: sa.Connection, region: str | None) -> list[str]:
+    """Nova's hostIds of those hosts, of each project that has a server there."""
+    found = (
+        sa.select(nova_servers.c.host_id)
+        .join(
+            window_hosts,
+            sa.and_(
+                window_hosts.c.host == nova_servers.c.host,
+                window_hosts.c.region == nova_servers.c.region,
+            ),
+        )
+        .join(windows, windows.c.id == window_hosts.c.window_id)
+        .where(nova_servers.c.host_id.is_not(None))
+    )
+    return _sorted(connection, found, region)
+
+
+def _sorted(connection: sa.Connection, found: sa.Select[Any], region: str | None) -> list[str]:
+    # sorted here: databases differ in how
+    found = found.where(windows.c.told_state.in_(_NOT_OVER)).distinct()
+    if region is not None:
+        found = found.where(window_hosts.c.region == region)
+    return sorted(connection.execute(found).scalars())
 
 
 def pending_naming(connection: sa.Connection, item: Item) -> list[sa.Row[Any]]:

@@ -39,6 +39,7 @@ ALLOWED: dict[str, dict[str, set[str]]] = {
     "/v1/events": {"GET": {LOOK, PROJECT}},
     "/v1/events/pending": {"GET": {LOOK, PROJECT}},
     "/v1/links": {"GET": {LOOK}, "PUT": {ADMIN}, "DELETE": {ADMIN}},
+    "/v1/links/active": {"GET": {LOOK}},
     "/v1/links/<host>": {"GET": {LOOK}},
     "/v1/links/project/<host_id>": {"GET": {PROJECT}},
     "/v1/nova-hosts": {"GET": {LOOK}},

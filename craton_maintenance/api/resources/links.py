@@ -1,7 +1,10 @@
 """Links from Nova: by host name for operators, by hostId for projects."""
 
+import hashlib
+import json
 from typing import Any
 
+import flask
 from flask_restful import Resource
 
 from craton_maintenance.api.operation import Answer, Call, operation
@@ -40,6 +43,30 @@ class Links(Resource):
             lambda transaction: settings.remove(transaction, settings.BASE_URL)
         )
         return Answer(None, 204)
+
+
+class ActiveLinks(Resource):
+    """Which links there are, for whoever puts them into Nova's answers."""
+
+    @operation(
+        operator=rules.ACTIVE, query="links-active-query", answer="links-active", conditional=True
+    )
+    def get(self, call: Call) -> Answer:
+        """Show the hosts with maintenance announced or going on, and their hostIds.
+
+        Read again and again, so nothing is sent while nothing changes.
+        """
+        with call.service.database.read() as connection:
+            base, _ = call.service.base_url(connection)
+            region = call.query.get("region")
+            hosts = search.pending_hosts(connection, region)
+            host_ids = search.pending_host_ids(connection, region)
+        body: dict[str, Any] = {"base_url": base, "hosts": hosts, "host_ids": host_ids}
+        etag = hashlib.sha256(json.dumps(body).encode()).hexdigest()[:32]
+        headers = {"ETag": f'"{etag}"', "Cache-Control": "no-cache"}
+        if flask.request.if_none_match.contains_weak(etag):
+            return Answer(None, 304, headers)
+        return Answer(body | {"etag": etag}, headers=headers)
 
 
 class HostLink(Resource):
