@@ -4,6 +4,10 @@ All engines share one queue, named after the pool: each message goes to one of t
 and nothing is taken away from others that listen to the topic.  Messages are taken
 one after the other, as they were sent; between engines, and after a requeue, their
 order is anybody's guess, which :mod:`craton_maintenance.inventory.hints` deals with.
+
+Only priority info is listened to: of a queue bound for several priorities, oslo.messaging
+binds but one again after the broker has lost it.  What failed is Nova's other priority,
+and moves no server.
 """
 
 import logging
@@ -94,9 +98,6 @@ class Endpoint:
             self._log_once(str(event_type), type(error).__name__, error)
         self._pause = _FIRST_PAUSE
         return oslo_messaging.NotificationResult.HANDLED
-
-    #: failures of Nova's own actions come with this priority
-    error = info
 
     def _take(self, event_type: str, payload: Any, metadata: Any) -> None:
         sent_at = notifications.time(metadata.get("timestamp"))

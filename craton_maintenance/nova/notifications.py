@@ -31,7 +31,6 @@ _THERE = frozenset(
         "reboot.end",
         "rebuild.end",
         "rescue.end",
-        "resize.error",
         "resize_confirm.end",
         "resize_finish.end",
         "resize_revert.end",

@@ -91,7 +91,7 @@ FIRM = [f"firm-{number}" for number in range(4)]
 SHAKY = [f"shaky-{number}" for number in range(3)]
 
 ACTS = (
-    *("live", "live", "live", "live error", "abort", "migrate", "migrate error"),
+    *("live", "live", "live", "live error", "abort", "migrate"),
     *("confirm", "revert", "evacuate", "stop", "start", "pause", "unpause", "suspend"),
     *("resume", "reboot", "rescue", "unrescue", "shelve", "unshelve", "delete", "boot", "boot"),
     *("disable", "enable", "force down", "restart"),

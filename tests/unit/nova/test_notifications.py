@@ -76,6 +76,7 @@ def test_the_end_of_a_move_says_where_a_server_is(event):
         "instance.live_migration_pre.end",
         "instance.live_migration_rollback_dest.end",
         "instance.resize.end",
+        "instance.resize.error",
         "instance.update",
         "instance.lock",
         "compute_task.migrate_server.error",
