@@ -139,10 +139,12 @@ def test_suspend_and_resume(cloud: Cloud) -> None:
 def test_shelve_and_unshelve(cloud: Cloud) -> None:
     server = cloud.boot()
     cloud.alice.servers.shelve(server)
-    shelved = cloud.settled(server, "SHELVED_OFFLOADED", 60.0)
-    assert host_of(shelved) is None
-    assert shelved.hostId == ""
-    assert cloud.placement(f"/allocations/{server.id}")["allocations"] == {}
+    cloud.settled(server, "SHELVED_OFFLOADED", 60.0)
+    # the host goes a moment after the status has come
+    cloud.wait(lambda: host_of(cloud.admin.servers.get(server)) is None, "server nowhere")
+    assert cloud.alice.servers.get(server).hostId == ""
+    path = f"/allocations/{server.id}"
+    cloud.wait(lambda: not cloud.placement(path)["allocations"], "host let go of")
     cloud.alice.servers.unshelve(server)
     assert host_of(cloud.settled(server)) is not None
 
