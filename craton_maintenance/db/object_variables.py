@@ -130,25 +130,29 @@ def found(connection: sa.Connection, key: str) -> list[tuple[Object, str]]:
     """Every object that has a variable of this name, with its text.
 
     From the objects to the variables, each by its primary key: there is no index
-    on the key alone, and Craton's tables are not ours to change.  MariaDB and
-    MySQL are told so; left alone they may read all variables first.
+    on the key alone, and Craton's tables are not ours to change.  The databases are
+    told so.  Left alone MariaDB may read all variables first, and PostgreSQL all
+    objects for each variable, where it believes that there are none.
     """
     result = []
     for kind in KINDS:
-        column = _TABLES[kind].c.variable_association_id
-        select = (
-            _select(kind)
-            .add_columns(_text().label("text"))
-            .join(
-                _variables,
-                (_variables.c.association_id == column) & _key_is(connection, key),
-            )
-        )
-        for name in ("mysql", "mariadb"):
-            select = select.prefix_with("STRAIGHT_JOIN", dialect=name)
-        for *columns, text in connection.execute(select):
+        for *columns, text in connection.execute(_with_text(connection, kind, key)):
             result.append((Object(*columns), text))
     return result
+
+
+def _with_text(connection: sa.Connection, kind: str, key: str) -> sa.Select[Any]:
+    association = _TABLES[kind].c.variable_association_id
+    of_object = (_variables.c.association_id == association) & _key_is(connection, key)
+    if connection.dialect.name == "postgresql":
+        # OFFSET keeps it from being turned around
+        texts = sa.select(_text().label("text")).where(of_object).offset(0)
+        lateral = texts.correlate(_TABLES[kind]).lateral("texts")
+        return _select(kind).add_columns(lateral.c.text).join(lateral, sa.true())
+    select = _select(kind).add_columns(_text().label("text")).join(_variables, of_object)
+    for name in ("mysql", "mariadb"):
+        select = select.prefix_with("STRAIGHT_JOIN", dialect=name)
+    return select
 
 
 def texts(connection: sa.Connection, key: str, associations: Iterable[int]) -> dict[int, str]:

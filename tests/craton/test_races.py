@@ -129,7 +129,7 @@ class Race:
 
     def _nonsense(self, where: tuple[str, str]) -> dict[str, Any]:
         word = self._word()
-        self.user.set(*where, {"nonsense": word})
+        self.user.set(*where, {word: "nonsense"})
         return {"what": "nonsense", "word": word}
 
     def _copy(self, where: tuple[str, str]) -> dict[str, Any] | None:
@@ -189,6 +189,9 @@ class Race:
         created = collections.Counter(self._told_reasons("created"))
         twice = [word for word, times in created.items() if word.startswith("word") and times > 1]
         assert not twice
+        quoted = (one["message"].split(":")[0] for one in refusals(self.service))
+        told = collections.Counter(word for word in quoted if word.startswith("word"))
+        assert not told or max(told.values()) == 1, told
         found = self._windows()
         for where, said in self.said.items():
             refused = self._refused(where) > said["refusals"]
