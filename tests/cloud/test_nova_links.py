@@ -1,0 +1,186 @@
+"""The filter in a real nova-api: a second one beside the cloud's own, on the same database."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+
+import craton_maintenance_nova_links
+
+from . import service, stack
+from .waiting import until
+
+pytestmark = pytest.mark.cloud
+
+_DEBIAN = pathlib.Path("/usr/share/nova-common/api-paste.ini")
+_CLOUD = pathlib.Path(os.environ.get("TESTCLOUD_DIR", "/var/tmp/testcloud"))
+
+#: Microversions before, at, and after those where these answers changed their shape.
+VERSIONS = ("2.1", "2.53", "2.69", "2.93")
+
+
+@pytest.fixture(scope="module")
+def nova(tmp_path_factory, installation) -> Iterator[str]:
+    """The address of a nova-api with the filter; what it imports of ours is a copy alone."""
+    folder = tmp_path_factory.mktemp("nova")
+    package = pathlib.Path(craton_maintenance_nova_links.__file__).parent
+    shutil.copytree(package, folder / "lib" / package.name)
+    (folder / "password").write_text(stack.PASSWORD)
+    before = " osapi_compute_app_v21\n"
+    paste = _DEBIAN.read_text()
+    assert before in paste
+    (folder / "api-paste.ini").write_text(
+        paste.replace(before, f" nova_links{before}")
+        + f"""
+[filter:nova_links]
+paste.filter_factory = craton_maintenance_nova_links:filter_factory
+url = {installation.url}
+interval = 0.2
+max_age = 3
+auth_url = {stack.AUTH_URL}
+username = maintenance
+password_file = {folder}/password
+"""
+    )
+    port = service.free_port()
+    (folder / "links.conf").write_text(
+        f"""
+[DEFAULT]
+osapi_compute_listen_port = {port}
+[wsgi]
+api_paste_config = {folder}/api-paste.ini
+"""
+    )
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("OS_", "PYTHON", "VIRTUAL_ENV"))
+    }
+    with (folder / "nova-api.log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                *("/usr/bin/python3", str(_CLOUD / "lib/run.py"), "nova-api-os-compute"),
+                *("--config-file", str(_CLOUD / "etc/nova/nova.conf")),
+                *("--config-file", str(folder / "links.conf")),
+            ],
+            env=environment | {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(folder / "lib")},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    url = f"http://{stack.HOST}:{port}"
+
+    def answers() -> bool:
+        assert process.poll() is None, (folder / "nova-api.log").read_text()[-2000:]
+        try:
+            return requests.get(url, timeout=10).ok
+        except requests.ConnectionError:
+            return False
+
+    try:
+        until(answers, "nova-api with the filter answers", 60.0, 0.2)
+        yield f"{url}/v2.1"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _links(session: Any, base: str, path: str, version: str = "2.93") -> Any:
+    """The answer of the nova-api with the filter, after a look at what is ours in it."""
+    answer = session.get(
+        f"{base}{path}",
+        headers={"OpenStack-API-Version": f"compute {version}"},
+        authenticated=True,
+    )
+    assert int(answer.headers["Content-Length"]) == len(answer.content)
+    return answer.json()
+
+
+def _ours(item: dict[str, Any]) -> list[str]:
+    return [link["href"] for link in item.get("links", []) if link["rel"] == "maintenance"]
+
+
+def _wait_links(party, nova: str, host: str, wanted: bool) -> None:
+    def look() -> bool:
+        services = _links(party.session, nova, "/os-services?binary=nova-compute")["services"]
+        return bool(_ours(next(one for one in services if one["host"] == host))) is wanted
+
+    until(look, f"link of {host} {'there' if wanted else 'gone'}", 20.0, 0.1)
+
+
+def test_links_of_services_and_servers(nova, operator, alpha, beta, hosts, fleet, windows):
+    host = hosts[1]
+    _wait_links(operator, nova, host, False)
+    made = operator.api.announce({"hosts": [host]}, announcement="new disks")
+    windows.append(made["id"])
+    operator.api.request("PUT", "/links", 200, {"base_url": "https://portal.example.org/m"})
+    try:
+        until(
+            lambda: (
+                _ours(
+                    next(
+                        one
+                        for one in _links(operator.session, nova, "/os-services")["services"]
+                        if one["host"] == host
+                    )
+                )
+                == [f"https://portal.example.org/m/{host}"]
+            ),
+            "the link of the service",
+            20.0,
+            0.1,
+        )
+        for version in VERSIONS:
+            services = _links(operator.session, nova, "/os-services", version)["services"]
+            assert {one["host"] for one in services if _ours(one)} == {host}
+            for party in (alpha, beta):
+                touched = stack.host_id(party.project_id, host)
+                href = f"https://portal.example.org/m/project/{touched}"
+                servers = _links(party.session, nova, "/servers/detail", version)["servers"]
+                mine = {server.id: server.host for server in fleet[party.name]}
+                assert {one["id"]: _ours(one) for one in servers} == {
+                    ident: [href] if place == host else [] for ident, place in mine.items()
+                }
+                for one in servers:
+                    path = f"/servers/{one['id']}"
+                    assert _ours(_links(party.session, nova, path, version)["server"]) == _ours(
+                        one
+                    )
+    finally:
+        operator.api.request("DELETE", "/links", 204)
+
+
+def test_nova_is_as_ever_when_nothing_is_announced_and_when_we_are_down(
+    nova, operator, alpha, beta, hosts, fleet, windows, installation, figures
+):
+    host = hosts[1]
+    made = operator.api.announce({"hosts": [host]})
+    windows.append(made["id"])
+    _wait_links(operator, nova, host, True)
+    installation.kill("api")
+    try:
+        _wait_links(operator, nova, host, False)
+        real = operator.session.get_endpoint(service_type="compute", region_name=stack.REGION)
+        times: dict[str, list[float]] = {nova: [], real: []}
+        for _ in range(20):
+            bodies = []
+            for base, taken in times.items():
+                begun = time.perf_counter()
+                bodies.append(_links(operator.session, base, "/servers/detail?all_tenants=1"))
+                taken.append(time.perf_counter() - begun)
+            # but for the address in Nova's own links they are the same
+            ids = [[(one["id"], one["hostId"]) for one in body["servers"]] for body in bodies]
+            assert ids[0] == ids[1]
+        ours, theirs = (sorted(taken)[10] * 1000 for taken in times.values())
+        figures.append(
+            f"servers of a real Nova: {ours:.1f} ms with the filter, {theirs:.1f} without"
+        )
+    finally:
+        installation.start("api")
+        installation.wait_ready()
+    _wait_links(operator, nova, host, True)
