@@ -104,6 +104,17 @@ def after_position(connection: sa.Connection, position: int, limit: int) -> Sequ
     ).all()
 
 
+def to_deliver(connection: sa.Connection, position: int, limit: int) -> Sequence[sa.Row[Any]]:
+    """As :func:`after_position`, without the lists of servers: they are not sent."""
+    columns = [column for column in events.c if column is not events.c.servers]
+    return connection.execute(
+        sa.select(*columns)
+        .where(events.c.position > position)
+        .order_by(events.c.position)
+        .limit(limit)
+    ).all()
+
+
 def after_seq(
     connection: sa.Connection, project_id: str, since: int, limit: int
 ) -> Sequence[sa.Row[Any]]:

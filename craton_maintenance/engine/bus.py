@@ -8,7 +8,6 @@ its RabbitMQ driver, so a call that returns was taken by the broker.  A test pin
 the call that is made here.
 """
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -72,8 +71,7 @@ class Bus:
             "timestamp": str(event.created_at.replace(tzinfo=None)),
             "priority": _PRIORITY.upper(),
             "event_type": event.event_type,
-            "payload": json.loads(json.dumps(event.payload))
-            | {"seq": event.seq, "time": times.text(event.created_at)},
+            "payload": event.payload | {"seq": event.seq, "time": times.text(event.created_at)},
         }
 
     @staticmethod

@@ -12,6 +12,7 @@ same.
 
 import enum
 import logging
+import time
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -22,8 +23,9 @@ from craton_maintenance.service import Service
 
 LOG = logging.getLogger(__name__)
 
-#: Events between two moves of the cursor: so many are repeated after a crash at most.
-_STRIDE = 100
+#: Seconds between two moves of the cursor: what was handed over since is repeated after a
+#: crash.  Each is a commit, which takes as long as some dozens of hand-overs.
+_STRIDE = 0.5
 
 _FIRST_PAUSE = 0.1
 
@@ -107,7 +109,7 @@ class Relay:
             )
             self._fence = fence
         with self._service.database.read() as connection:
-            waiting = events.after_position(
+            waiting = events.to_deliver(
                 connection, self._position, self._service.conf.events.batch
             )
             if not waiting:
@@ -122,13 +124,14 @@ class Relay:
         return Outcome.DELIVERED
 
     def _deliver(self, waiting: Sequence[Any], user_id: str) -> None:
-        taken = self._position
+        taken, moved_at = self._position, time.monotonic()
         try:
             for event in waiting:
                 self._sender.send(event, user_id)
                 taken = event.position
-                if taken - self._position >= _STRIDE:
+                if time.monotonic() - moved_at >= _STRIDE:
                     self._advance(taken)
+                    moved_at = time.monotonic()
                     if self._fence is None:
                         return
         finally:
