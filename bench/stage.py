@@ -80,6 +80,7 @@ def stock(made: Database, hosts: int, servers: int, projects: int) -> None:
             "zone": host.zone,
             "aggregates": list(host.aggregates),
             "hypervisors": [dict(one) for one in host.hypervisors],
+            "hypervisors_count": len(host.hypervisors),
             "created_at": now,
             "missed": 0,
             "missing_since": None,

@@ -91,7 +91,7 @@ def _differences(nova: Any, in_craton: Any) -> list[tuple[str, str]]:
         found.append(("INACTIVE_IN_CRATON", "Craton says inactive, Nova takes servers there."))
     if nova.missing_since is not None:
         found.append(("MISSING", f"Nova does not list it since {times.text(nova.missing_since)}."))
-    refused = fleet.refusal(nova.hypervisors)
+    refused = fleet.refusal(nova.hypervisors_count)
     if refused:
         found.append(("REFUSED", f"It can't be maintained: {refused}."))
     if not nova.hypervisors:

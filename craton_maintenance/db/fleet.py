@@ -25,15 +25,15 @@ _CRATON = (
 
 _LABELS = sa.select(craton.labels.c.device_id, craton.labels.c.label)
 
-_NOVA = sa.select(nova_hosts.c.region, nova_hosts.c.host, nova_hosts.c.zone)
-
-#: Hosts with several hypervisors, for the text is compact JSON: few, if any.
-_SEVERAL = sa.select(nova_hosts.c.region, nova_hosts.c.host, nova_hosts.c.hypervisors).where(
-    sa.type_coerce(nova_hosts.c.hypervisors, sa.Text).contains("},{")
+_NOVA = sa.select(
+    nova_hosts.c.region,
+    nova_hosts.c.host,
+    nova_hosts.c.hypervisors_count,
+    nova_hosts.c.zone,
 )
 
-#: Zone and aggregates of a host that Nova does not know.
-_NOWHERE: tuple[str | None, frozenset[str]] = (None, frozenset())
+#: What is known of a host that Nova does not know: hypervisors, zone and aggregates.
+_NOWHERE: tuple[int, str | None, frozenset[str]] = (0, None, frozenset())
 
 
 def load(
@@ -41,11 +41,11 @@ def load(
     names: Collection[str] | None = None,
     kinds: Collection[Kind] = frozenset(Kind),
 ) -> list[Host]:
-    """The hosts known, all or those with one of these names; four statements.
+    """The hosts known, all or those with one of these names; three statements.
 
     :param kinds: what matters: labels and aggregates are read only where they are among it
     """
-    in_craton, labels, in_nova, several = _CRATON, _LABELS, _NOVA, _SEVERAL
+    in_craton, labels, in_nova = _CRATON, _LABELS, _NOVA
     if Kind.AGGREGATE in kinds:
         in_nova = in_nova.add_columns(nova_hosts.c.aggregates)
     if names is not None and len(names) <= bulk.ROWS:
@@ -57,27 +57,22 @@ def load(
             )
         )
         in_nova = in_nova.where(nova_hosts.c.host.in_(wanted))
-        several = several.where(nova_hosts.c.host.in_(wanted))
     of_device: dict[int, set[str]] = {}
     if Kind.LABEL in kinds:
         for device_id, label in connection.execute(labels):
             of_device.setdefault(device_id, set()).add(label)
-    refused = {
-        HostKey(region, host): refusal(hypervisors)
-        for region, host, hypervisors in connection.execute(several)
-    }
-    nova: dict[HostKey, tuple[str | None, frozenset[str]]] = {}
+    nova: dict[HostKey, tuple[int, str | None, frozenset[str]]] = {}
     for row in connection.execute(in_nova):
-        nova[HostKey(row[0], row[1])] = row[2], frozenset(*row[3:])
+        nova[HostKey(row[0], row[1])] = row[2], row[3], frozenset(*row[4:])
     hosts = []
     for device_id, name, region, cloud, cell in connection.execute(in_craton):
         key = HostKey(region, name)
-        zone, aggregates = nova.pop(key, _NOWHERE)
+        count, zone, aggregates = nova.pop(key, _NOWHERE)
         its_labels = frozenset(of_device.get(device_id, ()))
-        hosts.append(Host(key, cloud, cell, its_labels, aggregates, zone, refused.get(key)))
+        hosts.append(Host(key, cloud, cell, its_labels, aggregates, zone, refusal(count)))
     hosts += [
-        Host(key, zone=zone, aggregates=aggregates, refused=refused.get(key))
-        for key, (zone, aggregates) in nova.items()
+        Host(key, zone=zone, aggregates=aggregates, refused=refusal(count))
+        for key, (count, zone, aggregates) in nova.items()
     ]
     # MariaDB compares Craton's names by their collation
     return [host for host in hosts if names is None or host.key.name in names]
@@ -88,12 +83,12 @@ def labels_device_in(devices: Any) -> sa.ColumnElement[bool]:
     return craton.labels.c.device_id.in_(devices)
 
 
-def refusal(hypervisors: Collection[Any]) -> str | None:
-    """Why a Nova service can't be maintained as a host, None if it can."""
-    if len(hypervisors) > 1:
+def refusal(hypervisors: int) -> str | None:
+    """Why a Nova service with so many hypervisors can't be maintained, None if it can."""
+    if hypervisors > 1:
         return (
-            f"its nova-compute has {len(hypervisors)} hypervisors (as with Ironic), so it is not "
-            "one host that could be drained"
+            f"its nova-compute has {hypervisors} hypervisors (as with Ironic), so it is not one "
+            "host that could be drained"
         )
     return None
 

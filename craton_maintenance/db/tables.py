@@ -120,6 +120,7 @@ nova_hosts = _table(
     sa.Column("aggregates", Json, nullable=False),
     #: ``[{id, hostname, type, ip}]``; more than one is a host that we refuse
     sa.Column("hypervisors", Json, nullable=False),
+    sa.Column("hypervisors_count", sa.Integer, nullable=False),
     sa.Column("created_at", UTCDateTime, nullable=False),
     #: complete synchronisations in a row that did not find it, and since when
     sa.Column("missed", sa.Integer, nullable=False),

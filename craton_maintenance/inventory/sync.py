@@ -217,5 +217,6 @@ def _host_row(
             "zone": host.zone,
             "aggregates": list(host.aggregates),
             "hypervisors": [dict(one) for one in host.hypervisors],
+            "hypervisors_count": len(host.hypervisors),
         }
     return row | {"missed": absence.missed, "missing_since": absence.since}

@@ -88,6 +88,18 @@ def upgrade() -> None:
         mysql_engine="InnoDB",
     )
     op.create_table(
+        "maintenance_nova_heard",
+        sa.Column("region", types.Name(255), nullable=False),
+        sa.Column("kind", types.Name(16), nullable=False),
+        sa.Column("name", types.Name(255), nullable=False),
+        sa.Column("sent_at", types.UTCDateTime(), nullable=False),
+        sa.Column("heard_at", types.UTCDateTime(), nullable=False),
+        sa.Column("gone", sa.Boolean(create_constraint=False), nullable=False),
+        sa.PrimaryKeyConstraint("region", "kind", "name"),
+        mysql_charset="utf8mb4",
+        mysql_engine="InnoDB",
+    )
+    op.create_table(
         "maintenance_nova_hosts",
         sa.Column("region", types.Name(255), nullable=False),
         sa.Column("host", types.Name(255), nullable=False),
@@ -99,6 +111,7 @@ def upgrade() -> None:
         sa.Column("zone", types.Name(255), nullable=True),
         sa.Column("aggregates", types.Json(), nullable=False),
         sa.Column("hypervisors", types.Json(), nullable=False),
+        sa.Column("hypervisors_count", sa.Integer(), nullable=False),
         sa.Column("created_at", types.UTCDateTime(), nullable=False),
         sa.Column("missed", sa.Integer(), nullable=False),
         sa.Column("missing_since", types.UTCDateTime(), nullable=True),
@@ -122,7 +135,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_maintenance_nova_servers_host",
         "maintenance_nova_servers",
-        ["host", "region"],
+        ["host", "region", "project_id"],
         unique=False,
     )
     op.create_index(
@@ -157,6 +170,7 @@ def upgrade() -> None:
         sa.Column("region", types.Name(255), nullable=False),
         sa.Column("generation", sa.Integer(), nullable=False),
         sa.Column("resolved", sa.Integer(), nullable=False),
+        sa.Column("started_at", types.UTCDateTime(), nullable=True),
         sa.Column("finished_at", types.UTCDateTime(), nullable=True),
         sa.Column("complete", sa.Boolean(), nullable=False),
         sa.Column("report", types.Json(), nullable=False),

@@ -5,9 +5,9 @@ import sqlalchemy as sa
 
 from craton_maintenance.db import bulk
 from craton_maintenance.db import craton as tables
-from craton_maintenance.db.tables import nova_hosts
 from tests.craton.asked import hours, patch, set_on
 from tests.craton.conftest import EVERYWHERE
+from tests.support import deployment
 from tests.support.craton import PROJECT
 from tests.support.statements import counted
 
@@ -92,24 +92,9 @@ def test_thousands_of_windows_of_their_own_are_a_few_statements(
 
 
 def test_a_look_costs_the_same_however_many_hosts_nova_has(service, look, database):
-    rows = [
-        {
-            "region": "RegionOne",
-            "host": f"nova-{number}",
-            "service_id": "x",
-            "status": "enabled",
-            "state": "up",
-            "forced_down": False,
-            "aggregates": [],
-            "hypervisors": [],
-            "created_at": service.clock(),
-            "missed": 0,
-        }
-        for number in range(MANY)
-    ]
     with counted(database) as few:
         look()
-    database.write(lambda transaction: bulk.insert(transaction, nova_hosts, rows))
+    deployment.stock(database, {f"nova-{number}": {} for number in range(MANY)})
     with counted(database) as many:
         look()
     assert len(many) == len(few)

@@ -136,7 +136,10 @@ class Deployment:
         self._write(
             sa.update(tables.nova_hosts)
             .where(tables.nova_hosts.c.host == host)
-            .values(hypervisors=[{"id": "1", "hostname": "n1"}, {"id": "2", "hostname": "n2"}])
+            .values(
+                hypervisors=[{"id": "1", "hostname": "n1"}, {"id": "2", "hostname": "n2"}],
+                hypervisors_count=2,
+            )
         )
 
     def second_region(self, name: str = "RegionTwo") -> None:

@@ -163,6 +163,7 @@ def test_all_pages_hold_every_host_once(service, operator, keys):
             "forced_down": False,
             "aggregates": [],
             "hypervisors": [],
+            "hypervisors_count": 0,
             "created_at": second(0),
             "missed": 0,
         }

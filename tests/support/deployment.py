@@ -66,6 +66,7 @@ def stock(database: Database, hosts: Mapping[str, Mapping[str, Sequence[str]]]) 
             "zone": "nova",
             "aggregates": [],
             "hypervisors": [],
+            "hypervisors_count": 0,
             "created_at": now,
             "missed": 0,
             "missing_since": None,
