@@ -3,6 +3,7 @@
 ``migrations/`` and ``schemas/`` live at the top of the tree, where operators
 look for them, and are installed inside the package (see ``setup.cfg``).
 """
+
 from setuptools import find_packages, setup
 
 setup(

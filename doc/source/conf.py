@@ -8,7 +8,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 project = "craton-maintenance"
 release = importlib.metadata.version(project)
-copyright = "2026, the authors of craton-maintenance"  # noqa: A001
+copyright = "2026, the authors of craton-maintenance"
 extensions = [
     "sphinx.ext.autodoc",
     "oslo_config.sphinxext",

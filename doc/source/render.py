@@ -30,8 +30,15 @@ class Operations(_Rendered):
     """Every path with its methods, from the route table."""
 
     def lines(self) -> list[str]:
-        found = [".. list-table::", "   :widths: 12 48 40", "   :header-rows: 1", "",
-                 "   * - Method", "     - Path", "     - Does"]
+        found = [
+            ".. list-table::",
+            "   :widths: 12 48 40",
+            "   :header-rows: 1",
+            "",
+            "   * - Method",
+            "     - Path",
+            "     - Does",
+        ]
         for prefix, table in (("/v1", routes.V1), ("", routes.UNVERSIONED)):
             for path, resource in table.items():
                 for method in ("get", "put", "post", "patch", "delete"):

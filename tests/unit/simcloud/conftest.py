@@ -1,4 +1,5 @@
 """A small cloud with a clock that only tests move."""
+
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -20,8 +21,14 @@ def small_fleet() -> Fleet:
     fleet.add_flavor("huge", vcpus=16, ram_mb=16_000, disk_gb=100)
     for zone in "ab":
         for number in (1, 2, 3):
-            fleet.add_host(f"{zone}{number}", zone=f"az-{zone}", vcpus=16, ram_mb=32_000,
-                           disk_gb=500, hypervisor_hostname=f"{zone}{number}.example.org")
+            fleet.add_host(
+                f"{zone}{number}",
+                zone=f"az-{zone}",
+                vcpus=16,
+                ram_mb=32_000,
+                disk_gb=500,
+                hypervisor_hostname=f"{zone}{number}.example.org",
+            )
     fleet.add_group("trio", "alpha")
     for number in (1, 2, 3):
         fleet.add_server(f"trio-{number}", "alpha", f"a{number}", group="trio")
@@ -46,6 +53,7 @@ def cloud(clock: VirtualClock) -> Cloud:
 def client(cloud: Cloud) -> Callable[..., nova_client.Client]:
     def make(user: str = "admin", version: str = LATEST) -> nova_client.Client:
         return nova_client.Client(version, session=session(cloud, user))
+
     return make
 
 
@@ -67,17 +75,22 @@ def bob(client: Any) -> nova_client.Client:
 @pytest.fixture
 def look(cloud: Cloud, admin: nova_client.Client) -> Any:
     """Short ways to ask the cloud what it shows."""
+
     def server(name: str) -> Any:
         return admin.servers.get(cloud.server_named(name).id)
 
     def state(name: str) -> tuple[str, str | None, str | None]:
         found = server(name)
-        return (found.status, getattr(found, "OS-EXT-STS:task_state"),
-                getattr(found, "OS-EXT-SRV-ATTR:host"))
+        return (
+            found.status,
+            getattr(found, "OS-EXT-STS:task_state"),
+            getattr(found, "OS-EXT-SRV-ATTR:host"),
+        )
 
     def migration(name: str) -> Any:
         return admin.migrations.list(instance_uuid=cloud.server_named(name).id)[0]
 
     def service(host: str) -> Any:
         return admin.services.list(host=host, binary="nova-compute")[0]
+
     return SimpleNamespace(server=server, state=state, migration=migration, service=service)

@@ -1,4 +1,5 @@
 """What tests and rehearsals use: counters, judges, faults, notifications, time."""
+
 import pytest
 from keystoneauth1 import exceptions as keystone_exceptions
 from novaclient import client as nova_client
@@ -25,7 +26,11 @@ def test_calls_are_counted_and_remembered(cloud, admin, look):
     assert cloud.counts["POST", "/servers/{server}/action", "os-migrateLive"] == 1
     call = cloud.calls[-1]
     assert (call.service, call.user, call.project, call.status) == (
-        "compute", "admin", "admin", 202)
+        "compute",
+        "admin",
+        "admin",
+        202,
+    )
     assert call.body["os-migrateLive"]["host"] == "b1"
     assert call.params == {"server": look.server("solo").id}
 
@@ -36,12 +41,15 @@ def test_judges_see_the_cloud_before_the_effect(cloud, admin, look):
             assert not cloud.hosts["a1"].disabled, "a1 was disabled already"
             return "somebody disables"
         return None
+
     cloud.judges.append(nobody_disables_a1)
     service = look.service("a1")
     for _ in range(2):
         admin.services.disable_log_reason(service.id, "why")
     assert [text.splitlines()[0] for _, text in cloud.violations] == [
-        "somebody disables", "a1 was disabled already"]
+        "somebody disables",
+        "a1 was disabled already",
+    ]
 
 
 def test_faults_hit_the_nth_call(cloud, look):
@@ -55,9 +63,15 @@ def test_faults_hit_the_nth_call(cloud, look):
     assert (fault.seen, fault.fired) == (3, 1)
 
 
-@pytest.mark.parametrize(("status", "kind"), [
-    (404, exceptions.NotFound), (429, exceptions.RateLimit), (500, exceptions.ClientException),
-    (503, exceptions.ClientException)])
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (404, exceptions.NotFound),
+        (429, exceptions.RateLimit),
+        (500, exceptions.ClientException),
+        (503, exceptions.ClientException),
+    ],
+)
 def test_faults_by_path(cloud, admin, look, status, kind):
     ident = look.server("solo").id
     cloud.faults.append(Fault(method="GET", path="^/servers/", status=status, times=-1))
@@ -65,9 +79,13 @@ def test_faults_by_path(cloud, admin, look, status, kind):
         admin.servers.get(ident)
 
 
-@pytest.mark.parametrize(("lost", "kind"), [
-    ("timeout", keystone_exceptions.ConnectTimeout),
-    ("reset", keystone_exceptions.ConnectFailure)])
+@pytest.mark.parametrize(
+    ("lost", "kind"),
+    [
+        ("timeout", keystone_exceptions.ConnectTimeout),
+        ("reset", keystone_exceptions.ConnectFailure),
+    ],
+)
 def test_an_answer_is_lost_after_the_effect(cloud, look, lost, kind):
     server = look.server("solo")
     cloud.faults.append(Fault(action="os-stop", lost=lost, after=True))
@@ -92,6 +110,7 @@ def test_an_answer_is_partial_or_slow(cloud, clock, admin):
 def test_something_happens_at_the_worst_moment(cloud, admin, look):
     def delete(cloud, call):
         cloud.remove_server(cloud.server_named("solo"))
+
     server = look.server("solo")
     cloud.faults.append(Fault(action="os-migrateLive", effect=delete))
     with pytest.raises(exceptions.NotFound):
@@ -100,27 +119,40 @@ def test_something_happens_at_the_worst_moment(cloud, admin, look):
 
 def test_notifications(cloud, clock, admin, look):
     heard = []
-    cloud.notify.append(lambda event, payload, publisher, priority: heard.append(
-        (event, publisher, priority, payload["nova_object.data"])))
+    cloud.notify.append(
+        lambda event, payload, publisher, priority: heard.append(
+            (event, publisher, priority, payload["nova_object.data"])
+        )
+    )
     admin.services.disable_log_reason(look.service("a1").id, "why")
     event, publisher, priority, data = heard.pop()
     assert (event, publisher, priority) == ("service.update", "nova-compute:a1", "INFO")
-    assert (data["host"], data["disabled"], data["disabled_reason"], data["availability_zone"]
-            ) == ("a1", True, "why", None)
+    assert (
+        data["host"],
+        data["disabled"],
+        data["disabled_reason"],
+        data["availability_zone"],
+    ) == ("a1", True, "why", None)
     look.server("solo").live_migrate(host="b1", block_migration="auto")
     clock.advance(10)
     assert [event for event, *_ in heard] == [
-        "instance.live_migration_pre.start", "instance.live_migration_pre.end",
-        "instance.live_migration_post.start", "instance.live_migration_post_dest.start",
-        "instance.live_migration_post_dest.end", "instance.live_migration_post.end"]
-    after = next(data for event, *_, data in heard
-                 if event == "instance.live_migration_post_dest.end")
+        "instance.live_migration_pre.start",
+        "instance.live_migration_pre.end",
+        "instance.live_migration_post.start",
+        "instance.live_migration_post_dest.start",
+        "instance.live_migration_post_dest.end",
+        "instance.live_migration_post.end",
+    ]
+    after = next(
+        data for event, *_, data in heard if event == "instance.live_migration_post_dest.end"
+    )
     assert (after["host"], after["node"]) == ("b1", "b1.example.org")
     heard.clear()
     look.server("solo").live_migrate(host="b1", block_migration="auto")
     clock.advance(10)
     assert [(event, priority) for event, _, priority, _ in heard] == [
-        ("compute_task.migrate_server.error", "ERROR")]
+        ("compute_task.migrate_server.error", "ERROR")
+    ]
 
 
 def test_a_machine_that_fails_takes_its_servers_along(cloud, clock, admin, look):
@@ -145,6 +177,7 @@ def test_a_jump_in_time_is_the_same_as_small_steps():
         for step in steps:
             clock.advance(step)
         return seen, [(m.status, m.dest, m.updated_at) for m in cloud.migrations.values()]
+
     assert story([60]) == story([0.5] * 120)
 
 
@@ -189,8 +222,11 @@ def test_rehearsals_in_other_processes_have_a_way_in(cloud, clock, admin, look):
 
     def ask(method, path, **more):
         return http.request(f"{transport.BASE}/sim{path}", method, raise_exc=False, **more)
-    assert ask("POST", "/faults", json={"fault": {"action": "os-stop", "status": 500}}
-               ).status_code == 201
+
+    assert (
+        ask("POST", "/faults", json={"fault": {"action": "os-stop", "status": 500}}).status_code
+        == 201
+    )
     with pytest.raises(exceptions.ClientException):
         look.server("solo").stop()
     assert ask("GET", "/faults").json()["faults"][0]["fired"] == 1
@@ -205,8 +241,12 @@ def test_rehearsals_in_other_processes_have_a_way_in(cloud, clock, admin, look):
     answer = ask("GET", "/calls?after=1").json()
     assert answer["calls"][0]["number"] == 2
     assert not [c for c in answer["calls"] if c["path"].startswith("/faults")]
-    assert {"method": "POST", "template": "/servers/{server}/action", "action": "os-stop",
-            "count": 1} in answer["counts"]
+    assert {
+        "method": "POST",
+        "template": "/servers/{server}/action",
+        "action": "os-stop",
+        "count": 1,
+    } in answer["counts"]
     assert ask("GET", "/violations").json() == {"violations": []}
     alice = session(cloud, "alice")
     assert alice.get(f"{transport.BASE}/sim/calls", raise_exc=False).status_code == 403

@@ -1,4 +1,5 @@
 """Fleets from YAML and from programs."""
+
 import time
 
 import pytest
@@ -36,26 +37,43 @@ def test_yaml(tmp_path):
     [server] = admin.servers.list(search_opts={"all_tenants": 1})
     assert (server.status, getattr(server, "OS-EXT-AZ:availability_zone")) == ("PAUSED", "z")
     assert {s.host: s.disabled_reason for s in admin.services.list(binary="nova-compute")} == {
-        "h1": None, "h2": "broken"}
+        "h1": None,
+        "h2": "broken",
+    }
     assert nova_client.Client("2.93", session=session(cloud, "app")).servers.list() == [server]
 
 
-@pytest.mark.parametrize(("change", "message"), [
-    ({"host": "nope"}, "no host nope"), ({"flavor": "nope"}, "no flavor nope"),
-    ({"project": "nope"}, "no project nope"), ({"group": "nope"}, "no server group nope"),
-    ({"status": "nope"}, "no status nope"), ({"nope": 1}, "nope")])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"host": "nope"}, "no host nope"),
+        ({"flavor": "nope"}, "no flavor nope"),
+        ({"project": "nope"}, "no project nope"),
+        ({"group": "nope"}, "no server group nope"),
+        ({"status": "nope"}, "no status nope"),
+        ({"nope": 1}, "nope"),
+    ],
+)
 def test_contradictions_are_named(change, message):
     server = {"name": "s", "project": "p", "flavor": "small", "host": "h"} | change
     with pytest.raises(FleetError, match=message):
-        Cloud(Fleet.from_dict({"projects": ["p"], "hosts": [{"name": "h"}],
-                               "servers": [server]}))
+        Cloud(Fleet.from_dict({"projects": ["p"], "hosts": [{"name": "h"}], "servers": [server]}))
 
 
-@pytest.mark.parametrize("data", [
-    [], {"nope": []}, {"settings": {"nope": 1}}, {"hosts": [{"name": "h"}, {"name": "h"}]},
-    {"hosts": [{"name": "h", "zone": "a"}], "aggregates": [
-        {"name": "x", "zone": "b", "hosts": ["h"]}]},
-    {"aggregates": [{"name": "x", "hosts": ["nope"]}]}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        [],
+        {"nope": []},
+        {"settings": {"nope": 1}},
+        {"hosts": [{"name": "h"}, {"name": "h"}]},
+        {
+            "hosts": [{"name": "h", "zone": "a"}],
+            "aggregates": [{"name": "x", "zone": "b", "hosts": ["h"]}],
+        },
+        {"aggregates": [{"name": "x", "hosts": ["nope"]}]},
+    ],
+)
 def test_what_is_no_fleet_is_refused(data):
     with pytest.raises(FleetError):
         Cloud(Fleet.from_dict(data))

@@ -1,4 +1,5 @@
 """Tokens, the catalog, and a service's validation of its users' tokens."""
+
 import json
 
 import pytest
@@ -71,21 +72,33 @@ def test_keystonemiddleware_accepts_its_tokens_over_tcp():
 
     def inner(environ, start_response):
         start_response("200 OK", [("Content-Type", "application/json")])
-        seen = [environ.get(name) for name in ("HTTP_X_USER_NAME", "HTTP_X_PROJECT_NAME",
-                                               "HTTP_X_ROLES")]
+        seen = [
+            environ.get(name)
+            for name in ("HTTP_X_USER_NAME", "HTTP_X_PROJECT_NAME", "HTTP_X_ROLES")
+        ]
         return [json.dumps(seen).encode()]
 
-    cloud = Cloud(Fleet(name="tcp").add_project("alpha").add_user(
-        "alice", {"alpha": ["member"]}))
+    cloud = Cloud(Fleet(name="tcp").add_project("alpha").add_user("alice", {"alpha": ["member"]}))
     with SimCloudServer(cloud) as server:
-        app = auth_token.AuthProtocol(inner, {
-            "auth_type": "password", "auth_url": server.auth_url, "username": "maintenance",
-            "password": "secret", "project_name": "service", "user_domain_name": "Default",
-            "project_domain_name": "Default", "www_authenticate_uri": server.auth_url})
+        app = auth_token.AuthProtocol(
+            inner,
+            {
+                "auth_type": "password",
+                "auth_url": server.auth_url,
+                "username": "maintenance",
+                "password": "secret",
+                "project_name": "service",
+                "user_domain_name": "Default",
+                "project_domain_name": "Default",
+                "www_authenticate_uri": server.auth_url,
+            },
+        )
         http = requests.Session()
         http.mount("http://service.invalid", transport.WsgiAdapter(app))
         token = server.session("alice").get_token()
         good = http.get("http://service.invalid/", headers={"X-Auth-Token": token})
         assert good.json() == ["alice", "alpha", "member"]
-        assert http.get("http://service.invalid/",
-                        headers={"X-Auth-Token": "nonsense"}).status_code == 401
+        assert (
+            http.get("http://service.invalid/", headers={"X-Auth-Token": "nonsense"}).status_code
+            == 401
+        )

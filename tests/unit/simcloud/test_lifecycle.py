@@ -1,4 +1,5 @@
 """Boot, power, lock, shelve, delete."""
+
 import pytest
 from novaclient import exceptions
 
@@ -63,8 +64,9 @@ def test_members_that_boot_at_the_same_time_are_spread(cloud, clock, bob, look):
     assert len({look.state(f"n{number}")[2] for number in range(4)}) == 4
 
 
-@pytest.mark.parametrize(("policy", "hosts"), [("affinity", 1), ("soft-affinity", 1),
-                                               ("soft-anti-affinity", 6)])
+@pytest.mark.parametrize(
+    ("policy", "hosts"), [("affinity", 1), ("soft-affinity", 1), ("soft-anti-affinity", 6)]
+)
 def test_other_group_policies(clock, bob, look, policy, hosts):
     group = bob.server_groups.create("new", policy)
     for number in range(7):
@@ -82,9 +84,15 @@ def test_capacity_is_respected(clock, bob, look):
     assert states == ["ACTIVE", "ACTIVE", "ERROR", "ERROR", "ERROR", "ERROR"]
 
 
-@pytest.mark.parametrize(("act", "task", "then"), [
-    ("stop", "powering-off", "SHUTOFF"), ("pause", "pausing", "PAUSED"),
-    ("suspend", "suspending", "SUSPENDED"), ("reboot", "rebooting", "ACTIVE")])
+@pytest.mark.parametrize(
+    ("act", "task", "then"),
+    [
+        ("stop", "powering-off", "SHUTOFF"),
+        ("pause", "pausing", "PAUSED"),
+        ("suspend", "suspending", "SUSPENDED"),
+        ("reboot", "rebooting", "ACTIVE"),
+    ],
+)
 def test_power(clock, bob, look, act, task, then):
     server = bob.servers.get(look.server("solo").id)
     getattr(server, act)()
@@ -161,8 +169,7 @@ def test_deleting_a_server_on_its_way_leaves_nothing_behind(cloud, clock, admin,
     server.delete()
     clock.advance(60)
     assert cloud.next_due() is None
-    assert {name for host in cloud.hosts.values() for name in host.consumers} == set(
-        cloud.servers)
+    assert {name for host in cloud.hosts.values() for name in host.consumers} == set(cloud.servers)
     assert not any(cloud.live_queue.values())
 
 
@@ -175,7 +182,12 @@ def test_reset_state(admin, look):
 
 def test_owners_may_not_do_what_is_for_administrators(bob, look):
     server = bob.servers.get(look.server("solo").id)
-    for act in (lambda: server.live_migrate(host=None, block_migration="auto"),
-                server.migrate, server.evacuate, server.reset_state, server.shelve_offload):
+    for act in (
+        lambda: server.live_migrate(host=None, block_migration="auto"),
+        server.migrate,
+        server.evacuate,
+        server.reset_state,
+        server.shelve_offload,
+    ):
         with pytest.raises(exceptions.Forbidden):
             act()

@@ -1,4 +1,5 @@
 """Moves: what is answered at once, what is shown meanwhile, what the record says after."""
+
 import pytest
 from novaclient import exceptions
 
@@ -18,13 +19,14 @@ def ask(admin, look, name, **metadata):
 
 
 class TestLive:
-
     def test_the_record_trails_the_server(self, cloud, clock, admin, look):
         ask(admin, look, "solo", record_lag="0.9")
         live(look.server("solo"))
         assert look.state("solo") == ("MIGRATING", "migrating", "a1")
         assert (look.migration("solo").status, look.migration("solo").dest_compute) == (
-            "accepted", None)
+            "accepted",
+            None,
+        )
         clock.advance(1)
         assert look.migration("solo").status == "running"
         assert len(admin.server_migrations.list(look.server("solo"))) == 1
@@ -192,7 +194,6 @@ class TestLive:
 
 
 class TestCold:
-
     def test_the_owner_confirms(self, cloud, clock, admin, bob, look):
         ident = look.server("solo").id
         look.server("solo").migrate()
@@ -201,7 +202,9 @@ class TestCold:
         new = look.migration("solo").dest_compute
         assert look.state("solo") == ("VERIFY_RESIZE", None, new)
         assert (look.migration("solo").status, look.migration("solo").migration_type) == (
-            "finished", "migration")
+            "finished",
+            "migration",
+        )
         assert admin.server_migrations.list(ident) == []
         assert "a1" in cloud.allocations[look.migration("solo").uuid]
         bob.servers.confirm_resize(ident)
@@ -235,8 +238,10 @@ class TestCold:
         assert look.state("solo")[0] == "VERIFY_RESIZE"
         assert look.migration("solo").migration_type == "resize"
         held = cloud.allocations[look.migration("solo").uuid]["a1"]
-        assert (held.vcpus, cloud.allocations[look.server("solo").id][
-            look.state("solo")[2]].vcpus) == (1, 16)
+        assert (
+            held.vcpus,
+            cloud.allocations[look.server("solo").id][look.state("solo")[2]].vcpus,
+        ) == (1, 16)
 
     def test_refused(self, clock, look):
         for host, why in (("nowhere", "could not be found"), ("a1", "where the server exists")):
@@ -245,7 +250,9 @@ class TestCold:
         look.server("trio-1").migrate(host="a2")
         clock.advance(1)
         assert (look.migration("trio-1").status, look.migration("trio-1").dest_compute) == (
-            "error", None)
+            "error",
+            None,
+        )
         assert look.state("trio-1")[0] == "ACTIVE"
 
     def test_a_failure_ends_in_error(self, clock, admin, look):
@@ -257,9 +264,9 @@ class TestCold:
 
 
 class TestEvacuation:
-
     def test_it_needs_a_host_that_is_down_and_cleans_up_on_its_return(
-            self, cloud, clock, admin, look):
+        self, cloud, clock, admin, look
+    ):
         with pytest.raises(exceptions.BadRequest, match="still in use"):
             look.server("solo").evacuate()
         service = look.service("a1")
@@ -271,7 +278,9 @@ class TestEvacuation:
         assert status == "ACTIVE"
         assert host != "a1"
         assert (look.migration("solo").status, look.migration("solo").migration_type) == (
-            "done", "evacuation")
+            "done",
+            "evacuation",
+        )
         assert set(cloud.allocations[look.server("solo").id]) == {"a1", host}
         with pytest.raises(exceptions.BadRequest, match="Unable to force up host a1"):
             admin.services.force_down(service.id, False)
@@ -300,7 +309,10 @@ def test_the_history_is_paged_newest_first(cloud, clock, admin, look):
     first = admin.migrations.list(limit=2)
     assert [m.id for m in admin.migrations.list(limit=2, marker=first[-1].uuid)] == [1]
     assert [m.id for m in admin.migrations.list(source_compute="a1", status="completed")] == [
-        3, 2, 1]
+        3,
+        2,
+        1,
+    ]
     assert admin.migrations.list(host="a3", migration_type="migration") == []
     with pytest.raises(exceptions.BadRequest, match="Marker"):
         admin.migrations.list(marker="nope", limit=2)

@@ -1,4 +1,5 @@
 """Services, hypervisors, zones, lists of servers, at several microversions."""
+
 import hashlib
 
 import novaclient
@@ -12,15 +13,24 @@ from craton_maintenance.simcloud.microversion import of_compute
 
 def get(cloud, path, version="2.93", user="admin", service="compute", **more):
     return session(cloud, user).get(
-        path, endpoint_filter={"service_type": service}, raise_exc=False,
-        headers={"OpenStack-API-Version": f"{service} {version}"}, **more)
+        path,
+        endpoint_filter={"service_type": service},
+        raise_exc=False,
+        headers={"OpenStack-API-Version": f"{service} {version}"},
+        **more,
+    )
 
 
-@pytest.mark.parametrize(("headers", "minor"), [
-    ({}, 1), ({"openstack-api-version": "compute 2.53"}, 53),
-    ({"openstack-api-version": "placement 1.10, compute 2.100"}, None),
-    ({"openstack-api-version": "compute latest"}, 96),
-    ({"x-openstack-nova-api-version": "2.9"}, 9)])
+@pytest.mark.parametrize(
+    ("headers", "minor"),
+    [
+        ({}, 1),
+        ({"openstack-api-version": "compute 2.53"}, 53),
+        ({"openstack-api-version": "placement 1.10, compute 2.100"}, None),
+        ({"openstack-api-version": "compute latest"}, 96),
+        ({"x-openstack-nova-api-version": "2.9"}, 9),
+    ],
+)
 def test_microversions_are_numbers(headers, minor):
     if minor is None:
         with pytest.raises(ApiError, match=r"maximum is 2\.96") as caught:
@@ -32,8 +42,10 @@ def test_microversions_are_numbers(headers, minor):
 
 def test_clients_discover_what_is_offered(cloud, admin):
     newest = api_versions.discover_version(admin, api_versions.APIVersion("2.latest"))
-    assert newest == min(api_versions.APIVersion("2.96"), api_versions.APIVersion(
-        novaclient.API_MAX_VERSION.get_string()))
+    assert newest == min(
+        api_versions.APIVersion("2.96"),
+        api_versions.APIVersion(novaclient.API_MAX_VERSION.get_string()),
+    )
     for service, highest in (("compute", (2, 96)), ("placement", (1, 39))):
         data = session(cloud).get_endpoint_data(service_type=service)
         assert data.max_microversion == highest
@@ -52,12 +64,19 @@ def test_services_have_uuids_from_2_53_on(client):
     assert not hasattr(old[0], "forced_down")
     assert new[0].forced_down is False
     assert {s.binary for s in client().services.list()} == {
-        "nova-compute", "nova-conductor", "nova-scheduler"}
+        "nova-compute",
+        "nova-conductor",
+        "nova-scheduler",
+    }
 
 
 def test_ordinary_users_may_not_list_services(alice):
-    for listing in (alice.services.list, alice.hypervisors.list, alice.aggregates.list,
-                    alice.migrations.list):
+    for listing in (
+        alice.services.list,
+        alice.hypervisors.list,
+        alice.aggregates.list,
+        alice.migrations.list,
+    ):
         with pytest.raises(exceptions.Forbidden):
             listing()
 
@@ -66,7 +85,9 @@ def test_disabling_keeps_the_reason_and_enabling_forgets_it(admin, look):
     service = look.service("a1")
     admin.services.disable_log_reason(service.id, "maintenance 1")
     assert (look.service("a1").status, look.service("a1").disabled_reason) == (
-        "disabled", "maintenance 1")
+        "disabled",
+        "maintenance 1",
+    )
     assert look.server("solo").host_status == "MAINTENANCE"
     admin.services.enable(service.id)
     assert look.service("a1").disabled_reason is None
@@ -136,7 +157,11 @@ def test_host_id_hides_the_host_from_owners(cloud, alice, look):
 
 def test_owners_see_their_own_and_their_host_filter_is_ignored(alice, look):
     assert {s.name for s in alice.servers.list(search_opts={"host": "b3"})} == {
-        "trio-1", "trio-2", "trio-3", "pinned"}
+        "trio-1",
+        "trio-2",
+        "trio-3",
+        "pinned",
+    }
     with pytest.raises(exceptions.Forbidden):
         alice.servers.list(search_opts={"all_tenants": 1})
     with pytest.raises(exceptions.NotFound):
@@ -149,18 +174,37 @@ def test_administrators_filter_by_host(admin):
     assert admin.servers.list(search_opts={"host": "a1"}) == []
 
 
-@pytest.mark.parametrize(("query", "names"), [
-    ("status=SHUTOFF", {"off"}), ("name=^trio", {"trio-1", "trio-2", "trio-3"}),
-    ("tags=gold", {"solo"}), ("not-tags=gold&status=ACTIVE&host=a1", {"trio-1", "pinned"}),
-    ("node=b1.example.org", {"off"}), ("vm_state=stopped", {"off"}), ("deleted=true", set())])
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("status=SHUTOFF", {"off"}),
+        ("name=^trio", {"trio-1", "trio-2", "trio-3"}),
+        ("tags=gold", {"solo"}),
+        ("not-tags=gold&status=ACTIVE&host=a1", {"trio-1", "pinned"}),
+        ("node=b1.example.org", {"off"}),
+        ("vm_state=stopped", {"off"}),
+        ("deleted=true", set()),
+    ],
+)
 def test_filters(cloud, query, names):
     answer = get(cloud, f"/servers?all_tenants=1&{query}").json()
     assert {s["name"] for s in answer["servers"]} == names
 
 
-@pytest.mark.parametrize("query", [
-    "limit=-1", "limit=x", "marker=nope", "sort_key=bogus", "changes-since=bogus", "bogus=1",
-    "status=bogus", "name=[", "all_tenants=x"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=-1",
+        "limit=x",
+        "marker=nope",
+        "sort_key=bogus",
+        "changes-since=bogus",
+        "bogus=1",
+        "status=bogus",
+        "name=[",
+        "all_tenants=x",
+    ],
+)
 def test_queries_that_make_no_sense_are_400(cloud, query):
     answer = get(cloud, f"/servers/detail?{query}")
     assert answer.status_code == 400
@@ -171,10 +215,10 @@ def test_pages_follow_each_other_newest_first(cloud, admin):
     cloud.settings.max_limit = 2
     assert len(admin.servers.list(search_opts={"all_tenants": 1})) == 2
     everything = admin.servers.list(search_opts={"all_tenants": 1}, limit=-1)
-    assert [s.name for s in everything] == [
-        "trio-1", "trio-2", "trio-3", "pinned", "solo", "off"]
-    by_name = admin.servers.list(search_opts={"all_tenants": 1}, limit=-1,
-                                 sort_keys=["display_name"], sort_dirs=["asc"])
+    assert [s.name for s in everything] == ["trio-1", "trio-2", "trio-3", "pinned", "solo", "off"]
+    by_name = admin.servers.list(
+        search_opts={"all_tenants": 1}, limit=-1, sort_keys=["display_name"], sort_dirs=["asc"]
+    )
     assert [s.name for s in by_name][:3] == ["off", "pinned", "solo"]
 
 
@@ -182,6 +226,7 @@ def test_changes_since_shows_changed_and_deleted_servers(cloud, clock, admin, lo
     def changed(since):
         found = get(cloud, f"/servers/detail?all_tenants=1&changes-since={since}").json()
         return {s["name"]: s["status"] for s in found["servers"]}
+
     clock.advance(100)
     since = "2027-01-15T08:01:00Z"
     assert changed(since) == {}
@@ -193,8 +238,10 @@ def test_changes_since_shows_changed_and_deleted_servers(cloud, clock, admin, lo
 
 def test_servers_by_version(cloud, look):
     path = f"/servers/{look.server('trio-1').id}"
-    seen = {minor: set(get(cloud, path, f"2.{minor}").json()["server"])
-            for minor in (1, 3, 9, 16, 19, 26, 63, 71, 73, 96)}
+    seen = {
+        minor: set(get(cloud, path, f"2.{minor}").json()["server"])
+        for minor in (1, 3, 9, 16, 19, 26, 63, 71, 73, 96)
+    }
     assert "OS-EXT-SRV-ATTR:hostname" not in seen[1]
     assert seen[3] - seen[1] >= {"OS-EXT-SRV-ATTR:hostname", "OS-EXT-SRV-ATTR:launch_index"}
     assert seen[9] - seen[3] == {"locked"}
@@ -249,10 +296,12 @@ def test_metadata_and_tags(admin, alice, look):
 
 def test_unknown_paths_and_methods(cloud):
     assert get(cloud, "/nonsense").status_code == 404
-    answer = session(cloud).delete("/os-migrations", raise_exc=False,
-                                   endpoint_filter={"service_type": "compute"})
+    answer = session(cloud).delete(
+        "/os-migrations", raise_exc=False, endpoint_filter={"service_type": "compute"}
+    )
     # Nova knows no path without its method
     assert answer.status_code == 404
     assert answer.headers["Content-Type"].startswith("text/html")
     assert get(cloud, "/servers/xyz").json() == {
-        "itemNotFound": {"code": 404, "message": "Instance xyz could not be found."}}
+        "itemNotFound": {"code": 404, "message": "Instance xyz could not be found."}
+    }
