@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bench import nova_links, pages, relay, sync, variables, window
+from bench import listeners, memory, nova_links, pages, relay, sync, variables, window
 from bench.result import Result, say
 
 BENCHES: dict[str, Callable[[], Iterator[Result]]] = {
@@ -15,6 +15,8 @@ BENCHES: dict[str, Callable[[], Iterator[Result]]] = {
     "window": window.run,
     "relay": relay.run,
     "variables": variables.run,
+    "listeners": listeners.run,
+    "memory": memory.run,
     "nova-links": nova_links.run,
 }
 

@@ -55,8 +55,10 @@ class Connection:
         status, text = self.receive()
         return status, json.loads(text) if text else None
 
-    def fileno(self) -> int:
-        return self._socket.fileno()
+    def detach(self) -> socket.socket:
+        """The socket alone, for who reads it otherwise."""
+        self._file.close()
+        return self._socket
 
     def close(self) -> None:
         self._file.close()

@@ -119,9 +119,17 @@ def tidy(made: Database) -> None:
 
 
 @contextlib.contextmanager
-def process(*arguments: str, says: str) -> Iterator[subprocess.Popen[str]]:
-    """A process of ours, from the line in which it ``says`` that it is ready, to its end."""
-    started = subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True)
+def process(
+    *arguments: str, says: str, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """A process of ours, from the line in which it ``says`` that it is ready, to its end.
+
+    Of the caller's environment it has everything but the caller's own cloud.
+    """
+    own = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+    started = subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, text=True, env=own | dict(environment or {})
+    )
     try:
         assert started.stdout is not None
         for line in started.stdout:
@@ -144,11 +152,12 @@ def process(*arguments: str, says: str) -> Iterator[subprocess.Popen[str]]:
 
 @contextlib.contextmanager
 def serve(
-    made: Database, settings: str = "", *arguments: str
+    made: Database, settings: str = "", environment: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """``craton-maintenance serve`` on this database.
 
     :param settings: lines of its configuration file
+    :param environment: variables that name its cloud
     :returns: its address, and its process
     """
     port = measure.free_port()
@@ -164,13 +173,7 @@ def serve(
             f"127.0.0.1:{port}",
             "--database",
             databases.url_of(made),
-            *arguments,
             says="serving",
+            environment=environment,
         ) as started:
             yield f"http://127.0.0.1:{port}", started
-
-
-def without_cloud() -> None:
-    """Take the caller's own cloud out of the environment: benches bring their own."""
-    for name in [name for name in os.environ if name.startswith("OS_")]:
-        del os.environ[name]

@@ -64,7 +64,9 @@ class WaitingRoom:
         self._service = service
         self._seats = max(1, api.threads * api.waiting_share // 100)
         self._per_project = api.waiting_per_project
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        #: one for each project that somebody waits for: news wake nobody else
+        self._changed: dict[str, threading.Condition] = {}
         self._waiting: Counter[str] = Counter()
         #: grows for a project with its news
         self._news: defaultdict[str, int] = defaultdict(int)
@@ -76,7 +78,7 @@ class WaitingRoom:
 
         :raises Problem: 429 when there is none
         """
-        with self._changed:
+        with self._lock:
             if self._waiting.total() >= self._seats or self._waiting[whose] >= self._per_project:
                 raise Problem(
                     429,
@@ -85,6 +87,7 @@ class WaitingRoom:
                     headers={"Retry-After": "5"},
                 )
             self._waiting[whose] += 1
+            self._changed.setdefault(whose, threading.Condition(self._lock))
             if self._looker is None:
                 self._looker = threading.Thread(target=self._look, name="event-head", daemon=True)
                 self._looker.start()
@@ -94,12 +97,12 @@ class WaitingRoom:
         """What ``read`` finds, as soon as it finds something; empty after ``seconds``."""
         until = time.monotonic() + seconds
         while not self.closed:
-            with self._changed:
+            with self._lock:
                 seen = self._news[whose]
             found = read()
             if found:
                 return found
-            with self._changed:
+            with self._lock:
                 self._sleep(whose, seen, until)
                 if self._news[whose] == seen:
                     return []
@@ -107,25 +110,26 @@ class WaitingRoom:
 
     def close(self) -> None:
         """Send everybody home: the server stops."""
-        with self._changed:
+        with self._lock:
             self.closed = True
-            self._changed.notify_all()
+            for changed in self._changed.values():
+                changed.notify_all()
 
     def _sleep(self, whose: str, seen: int, until: float) -> None:
-        self._changed.wait_for(
+        self._changed[whose].wait_for(
             lambda: self.closed or self._news[whose] != seen, until - time.monotonic()
         )
 
     def _left(self, whose: str) -> None:
-        with self._changed:
+        with self._lock:
             self._waiting[whose] -= 1
             if not self._waiting[whose]:
-                del self._waiting[whose]
+                del self._waiting[whose], self._changed[whose]
 
     def _look(self) -> None:
         position = 0
         while True:
-            with self._changed:
+            with self._lock:
                 if self.closed or not self._waiting:
                     self._looker = None
                     return
@@ -142,9 +146,9 @@ class WaitingRoom:
                 return position
             # nobody knows what came before the first look: all are woken
             projects = events.projects_between(connection, position, newest) if position else None
-        with self._changed:
+        with self._lock:
             for whose in projects | {EVERYBODY} if projects is not None else set(self._waiting):
                 if whose in self._waiting:
                     self._news[whose] += 1
-            self._changed.notify_all()
+                    self._changed[whose].notify_all()
         return newest
