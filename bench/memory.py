@@ -60,7 +60,9 @@ def _answered(url: str) -> None:
 
 def _generation(url: str) -> int:
     with client.connected(url) as (connection,):
-        _, found = connection.call("GET", "/v1/nova-hosts?limit=1")
+        status, found = connection.call("GET", "/v1/nova-hosts?limit=10")
+    if status != 200:
+        raise AssertionError(f"{status} {found}")
     return sum(sync["generation"] for sync in found["syncs"] if sync["complete"])
 
 
