@@ -73,6 +73,12 @@ class WaitingRoom:
         self._looker: threading.Thread | None = None
         self.closed = False
 
+    @property
+    def taken(self) -> int:
+        """How many readers have a seat now."""
+        with self._lock:
+            return self._waiting.total()
+
     def enter(self, whose: str) -> Seat:
         """Take a seat.
 

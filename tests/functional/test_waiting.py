@@ -49,11 +49,10 @@ class Live:
         """Come back once so many readers wait."""
         pause = threading.Event()
         for _ in range(1000):
-            with self.room._changed:
-                if self.room._waiting.total() == count:
-                    return
+            if self.room.taken == count:
+                return
             pause.wait(0.01)
-        raise AssertionError(f"{self.room._waiting} are not {count}")
+        raise AssertionError(f"{self.room.taken} are not {count}")
 
     def in_background(self, path: str, **headers: str) -> "Later":
         return Later(self, path, headers)
