@@ -121,11 +121,11 @@ def read(nova: client.Client) -> Listing:
             continue
         hosts.append(_host(service, aggregates, hypervisors))
     servers = []
-    for server in _restarted(lambda: nova.servers.list(search_opts={"all_tenants": 1}, limit=-1)):
+    for server in _restarted(lambda: _servers(nova)):
         if server.status == _UNKNOWN:
             gaps.append(f"the cell of server {server.id} does not answer")
         else:
-            servers.append(_server(server))
+            servers.append(server)
     return Listing(tuple(hosts), tuple(servers), tuple(dict.fromkeys(gaps)))
 
 
@@ -137,6 +137,17 @@ def _hypervisors(nova: client.Client) -> list[Any]:
         marker = found[-1].id if found else None
         page = nova.hypervisors.list(marker=marker, limit=_PAGE)
         found += page
+        if not page:
+            return found
+
+
+def _servers(nova: client.Client) -> list[Server]:
+    """Page by page: novaclient keeps all that Nova says of a server, many times what we keep."""
+    found: list[Server] = []
+    while True:
+        marker = found[-1].id if found else None
+        page = nova.servers.list(search_opts={"all_tenants": 1}, marker=marker, limit=_PAGE)
+        found += map(_server, page)
         if not page:
             return found
 
@@ -173,6 +184,9 @@ def _host(
 
 
 def _server(server: Any) -> Server:
+    if server.status == _UNKNOWN:
+        # there is nothing else: novaclient would ask for what is missing
+        return Server(server.id, "", None, None, "", _UNKNOWN)
     return Server(
         id=server.id,
         project_id=server.tenant_id,
