@@ -52,9 +52,17 @@ def upgrade(database: Database) -> None:
     if current(database) == newest():
         return
     with _alone(database) as connection:
+        if database.dialect == "mysql":
+            _begin(connection)
         config = _config()
         config.attributes["connection"] = connection
-        alembic.command.upgrade(config, "head")
+        try:
+            alembic.command.upgrade(config, "head")
+        except NotFit:
+            # refused before anything was made
+            _UNFINISHED.drop(connection, checkfirst=True)
+            raise
+        _UNFINISHED.drop(connection, checkfirst=True)
 
 
 def check(database: Database) -> None:
@@ -92,8 +100,7 @@ def prepare_craton(connection: sa.Connection) -> None:
 
     :raises NotFit: some are there, but not all or not as we know them
     """
-    there = set(sa.inspect(connection).get_table_names()) & set(craton.metadata.tables)
-    if not there:
+    if not _named_as_cratons(connection) or _were_ours(connection):
         craton.metadata.create_all(connection)
         return
     missing = missing_of_craton(connection)
@@ -102,6 +109,46 @@ def prepare_craton(connection: sa.Connection) -> None:
             "this database holds tables named as Craton's, but not Craton's as we know them; "
             f"missing: {', '.join(missing)}. Use Craton's database, or an empty one."
         )
+
+
+#: Where a change of tables commits by itself, a migration may stop half-way.  This is
+#: there while the first one runs, and says whether Craton's tables are ours to make.
+_UNFINISHED = sa.Table(
+    "maintenance_unfinished", sa.MetaData(), sa.Column("craton_is_ours", sa.Boolean)
+)
+
+
+def _begin(connection: sa.Connection) -> None:
+    """Begin the first migration, or begin it again after one that stopped half-way.
+
+    Tables of ours that an unfinished one has left hold nothing and go.  Craton's
+    are never removed, whoever made them.
+    """
+    version = sa.Table(VERSION_TABLE, sa.MetaData(), sa.Column("version_num", sa.String(32)))
+    inspector = sa.inspect(connection)
+    if inspector.has_table(version.name) and connection.execute(sa.select(version)).first():
+        return
+    _UNFINISHED.create(connection, checkfirst=True)
+    if connection.execute(sa.select(_UNFINISHED)).first() is None:
+        ours = not _named_as_cratons(connection)
+        # committed by the next change of tables
+        connection.execute(sa.insert(_UNFINISHED).values(craton_is_ours=ours))
+        return
+    for name in inspector.get_table_names():
+        if name.startswith("maintenance_") and name != _UNFINISHED.name:
+            sa.Table(name, sa.MetaData()).drop(connection)
+
+
+def _named_as_cratons(connection: sa.Connection) -> set[str]:
+    """The tables there that are named as Craton's."""
+    return set(sa.inspect(connection).get_table_names()) & set(craton.metadata.tables)
+
+
+def _were_ours(connection: sa.Connection) -> bool:
+    """Whether Craton's tables are there because an unfinished migration made them."""
+    if not sa.inspect(connection).has_table(_UNFINISHED.name):
+        return False
+    return bool(connection.execute(sa.select(_UNFINISHED)).scalar_one_or_none())
 
 
 @contextmanager
@@ -119,12 +166,14 @@ def _alone(database: Database) -> Iterator[sa.Connection]:
             ):
                 raise NotFit("another process has been migrating this database for a minute")
             connection.commit()
-        with connection.begin():
-            if database.dialect == "postgresql":
-                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
-            yield connection
-        if database.dialect == "mysql":
-            connection.exec_driver_sql("DO RELEASE_LOCK('craton-maintenance-migrate')")
+        try:
+            with connection.begin():
+                if database.dialect == "postgresql":
+                    connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
+                yield connection
+        finally:
+            if database.dialect == "mysql":
+                connection.exec_driver_sql("DO RELEASE_LOCK('craton-maintenance-migrate')")
 
 
 def has_craton(database: Database) -> bool:

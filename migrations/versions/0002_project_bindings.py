@@ -22,4 +22,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("craton_project"),
         mysql_charset="utf8mb4",
         mysql_engine="InnoDB",
+        # where it commits by itself, it may be there though the revision is not
+        if_not_exists=True,
     )

@@ -242,3 +242,27 @@ def _execute(database: Database, statement: str) -> None:
 def _tables(database: Database) -> list[str]:
     with database.read() as connection:
         return sa.inspect(connection).get_table_names()
+
+
+@pytest.mark.parametrize("made", [1, 4, 9, 14, 20, 28])
+def test_a_migration_that_stopped_half_way_is_begun_again(fresh, made):
+    """Where changes of tables commit by themselves, as on MariaDB, some of them are there."""
+    left = made
+
+    def stop_after(connection, cursor, statement, parameters, context, executemany):
+        nonlocal left
+        if statement.lstrip().upper().startswith("CREATE TABLE"):
+            left -= 1
+            if left < 0:
+                raise KeyboardInterrupt
+
+    sa.event.listen(fresh.engine, "before_cursor_execute", stop_after)
+    with pytest.raises(KeyboardInterrupt):
+        migrate.upgrade(fresh)
+    sa.event.remove(fresh.engine, "before_cursor_execute", stop_after)
+    fresh.engine.dispose()
+    migrate.upgrade(fresh)
+    migrate.check(fresh)
+    deployment.stock(fresh, {"compute-01": {"alpha": ["a-1"]}})
+    deployment.api(deployment.service(fresh)).set_window(["compute-01"])
+    assert "maintenance_unfinished" not in _tables(fresh)

@@ -10,6 +10,9 @@ from craton_maintenance.db import migrate, sinks
 from craton_maintenance.db.database import NotFit
 from craton_maintenance.domain import times
 
+#: Seconds that an event may wait: longer, and nobody delivers, or not fast enough.
+_LONGEST_WAIT = 60.0
+
 
 class Health(Resource):
     """The process answers."""
@@ -47,9 +50,10 @@ def _sinks(call: Call) -> dict[str, dict[str, Any]]:
         for sink in sinks.backlog(connection):
             check: dict[str, Any] = {"ok": sink["error"] is None, "waiting": sink["waiting"]}
             if sink["oldest"] is not None:
-                age = call.service.clock() - sink["oldest"]
+                age = (call.service.clock() - sink["oldest"]).total_seconds()
                 check["oldest"] = times.text(sink["oldest"])
-                check["oldest_seconds"] = round(max(0.0, age.total_seconds()), 1)
+                check["oldest_seconds"] = round(max(0.0, age), 1)
+                check["ok"] = check["ok"] and age < _LONGEST_WAIT
             if sink["error"] is not None:
                 check["error"] = sink["error"]
             found[sink["name"]] = check
