@@ -136,7 +136,7 @@ def test_the_engine_finds_every_window_whose_state_has_not_been_told(database, t
     rows = [row(index, times, state) for index, (times, state) in enumerate(told)]
     fill(database, rows)
     with database.read() as connection:
-        due = set(store.due(connection, now))
+        due = set(store.due(connection, now, 1000))
         assert store.next_due(connection) == min(
             (one["due_at"] for one in rows if one["due_at"]), default=None
         )
