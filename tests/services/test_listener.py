@@ -79,7 +79,9 @@ def _service(database: Database, broker: Broker, wire: Wire) -> Service:
         ("oslo_messaging_rabbit", "heartbeat_timeout_threshold"): 2,
         ("oslo_messaging_rabbit", "kombu_reconnect_delay"): 0.0,
         ("oslo_messaging_rabbit", "rabbit_retry_backoff"): 0,
-        ("oslo_messaging_rabbit", "rabbit_qos_prefetch_count"): 1,
+        # few, so that two engines share; not one: oslo.messaging leaves a repeated message
+        # unanswered, and after a cut the broker repeats what it heard no answer to
+        ("oslo_messaging_rabbit", "rabbit_qos_prefetch_count"): 4,
     }
     return deployment.service(database, overrides=options)
 

@@ -242,6 +242,7 @@ def window(**facts: Any) -> dict[str, Any]:
         "scope": {"hosts": [{"name": "compute-01", "region": "RegionOne"}]},
         "reason": "firmware",
         "target_host": None,
+        "approved": True,
         "allow_overlap": False,
         "started_at": None,
         "finished_at": None,
