@@ -2,7 +2,7 @@
 
 import dataclasses
 import enum
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import NamedTuple
 
 
@@ -53,14 +53,23 @@ class Host:
     refused: str | None = None
 
 
-def called(host: Host) -> list[tuple[Kind, str]]:
-    """Everything that a host can be named by."""
-    found = [(Kind.HOST, host.key.name), (Kind.REGION, host.key.region)]
-    found += [(Kind.LABEL, label) for label in host.labels]
-    found += [(Kind.AGGREGATE, aggregate) for aggregate in host.aggregates]
-    for kind, name in ((Kind.CELL, host.cell), (Kind.CLOUD, host.cloud), (Kind.ZONE, host.zone)):
-        if name is not None:
-            found.append((kind, name))
+_CALLED: Mapping[Kind, Callable[[Host], Collection[str]]] = {
+    Kind.HOST: lambda host: (host.key.name,),
+    Kind.LABEL: lambda host: host.labels,
+    Kind.CELL: lambda host: () if host.cell is None else (host.cell,),
+    Kind.REGION: lambda host: (host.key.region,),
+    Kind.CLOUD: lambda host: () if host.cloud is None else (host.cloud,),
+    Kind.AGGREGATE: lambda host: host.aggregates,
+    Kind.ZONE: lambda host: () if host.zone is None else (host.zone,),
+}
+
+
+def regions(kind: Kind, hosts: Iterable[Host]) -> dict[str, set[str]]:
+    """Everything of a kind that hosts are in, or called, with the regions where."""
+    called, found = _CALLED[kind], dict[str, set[str]]()
+    for host in hosts:
+        for name in called(host):
+            found.setdefault(name, set()).add(host.key.region)
     return found
 
 
@@ -70,19 +79,21 @@ def resolve(items: Iterable[Item], hosts: Iterable[Host]) -> frozenset[HostKey]:
     Hosts that can't be maintained are never among them.  A scope may name thousands
     of hosts: each host is looked up among the items, not held against each.
     """
-    wanted: dict[tuple[Kind, str], set[str | None]] = {}
+    wanted: dict[Kind, dict[str, set[str | None]]] = {}
     for item in items:
-        wanted.setdefault((item.kind, item.name), set()).add(item.region)
-    return frozenset(
-        host.key
-        for host in hosts
-        if host.refused is None
-        and any(
-            None in wanted[name] or host.key.region in wanted[name]
-            for name in called(host)
-            if name in wanted
-        )
-    )
+        wanted.setdefault(item.kind, {}).setdefault(item.name, set()).add(item.region)
+    able = [host for host in hosts if host.refused is None]
+    covered = set()
+    for kind, names in wanted.items():
+        called = _CALLED[kind]
+        for host in able:
+            if any(
+                None in names[name] or host.key.region in names[name]
+                for name in called(host)
+                if name in names
+            ):
+                covered.add(host.key)
+    return frozenset(covered)
 
 
 def retirement_problem(items: Iterable[Item], hosts: Iterable[HostKey]) -> str | None:

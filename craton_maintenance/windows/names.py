@@ -6,7 +6,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from craton_maintenance.db import fleet
-from craton_maintenance.domain.scope import Host, HostKey, Item, Kind, called
+from craton_maintenance.domain.scope import Host, HostKey, Item, Kind
+from craton_maintenance.domain.scope import regions as regions_of
 from craton_maintenance.errors import Code, Problem, bad_field
 
 _ONE = {
@@ -34,10 +35,7 @@ class Names:
         self.hosts = hosts
         self._by_id = by_id or {}
         self._refused = {host.key: host.refused for host in hosts if host.refused}
-        self._regions: dict[tuple[Kind, str], set[str]] = {}
-        for host in hosts:
-            for name in called(host):
-                self._regions.setdefault(name, set()).add(host.key.region)
+        self._regions: dict[Kind, dict[str, set[str]]] = {}
 
     @classmethod
     def read(cls, connection: sa.Connection, scopes: Collection[Mapping[str, Any]]) -> "Names":
@@ -97,7 +95,9 @@ class Names:
         name, region = (
             (entry, None) if isinstance(entry, str) else (entry["name"], entry.get("region"))
         )
-        regions = self._regions.get((kind, name), set()) | self._empty(kind, name)
+        if kind not in self._regions:
+            self._regions[kind] = regions_of(kind, self.hosts)
+        regions = self._regions[kind].get(name, set()) | self._empty(kind, name)
         if region is not None and region not in regions:
             raise _unknown(kind, f"{name!r} in region {region!r}", field)
         if not regions:
