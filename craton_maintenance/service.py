@@ -1,6 +1,7 @@
 """What the API, the engine and commands share: one deployment, put together."""
 
 import datetime as dt
+import functools
 import threading
 from collections.abc import Callable
 
@@ -47,7 +48,7 @@ class Service:
             wake=self.news.set,
         )
 
-    @property
+    @functools.cached_property
     def public_url(self) -> str:
         """Our address as clients reach it, ending in ``/v1``."""
         api = self.conf.api

@@ -1,6 +1,7 @@
 """Craton's objects in Craton's shapes."""
 
 import datetime as dt
+import functools
 import uuid
 from collections.abc import Mapping
 from typing import Any
@@ -25,6 +26,7 @@ def body(call: Call, kind: Kind, row: sa.Row[Any]) -> dict[str, Any]:
     return shown
 
 
+@functools.lru_cache(1024)
 def dashed(project: str) -> str:
     """A project's id as Craton shows it; as it is where it is none."""
     try:
