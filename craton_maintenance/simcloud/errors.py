@@ -17,7 +17,13 @@ _NOVA_NAMES = {
     503: "serviceUnavailable",
 }
 
-_TITLES = {
+#: What HTTP calls its statuses, as far as the cloud answers with them.
+REASONS = {
+    200: "OK",
+    201: "Created",
+    202: "Accepted",
+    204: "No Content",
+    300: "Multiple Choices",
     400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
@@ -97,7 +103,7 @@ def body(service: str, error: ApiError, request_id: str) -> bytes:
     status = error.status
     if service == "compute" and isinstance(error, NoRoute):
         return _NO_ROUTE.encode()
-    title = _TITLES.get(status, "Error")
+    title = REASONS.get(status, "Error")
     if status == 401 or service == "identity":
         # The authentication middleware answers alike in front of every service.
         shape: dict[str, Any] = {

@@ -12,29 +12,11 @@ from typing import Any
 from craton_maintenance.simcloud import errors, keystone, microversion, routes
 from craton_maintenance.simcloud.calls import Answer, Call, CallRecord
 from craton_maintenance.simcloud.cloud import Cloud
-from craton_maintenance.simcloud.errors import ApiError, ConnectionLost
+from craton_maintenance.simcloud.errors import REASONS, ApiError, ConnectionLost
 from craton_maintenance.simcloud.faults import Fault
 
 IN_PROCESS = "craton_maintenance.simcloud.in_process"
 """In the environment of calls without a network: a lost answer is then raised."""
-
-_REASONS = {
-    200: "OK",
-    201: "Created",
-    202: "Accepted",
-    204: "No Content",
-    300: "Multiple Choices",
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    406: "Not Acceptable",
-    409: "Conflict",
-    429: "Too Many Requests",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}
 
 _PREFIXES = (
     ("/compute/v2.1", "compute"),
@@ -218,7 +200,7 @@ def _send(call: Call, answer: Answer, start_response: Callable[..., Any]) -> lis
     # Nova names a type even where there is nothing.
     if (body or call.service == "compute") and "Content-Type" not in dict(headers):
         headers.append(("Content-Type", "application/json"))
-    reason = _REASONS.get(answer.status, "Status")
+    reason = REASONS.get(answer.status, "Status")
     start_response(f"{answer.status} {reason}", headers)
     return [] if call.method == "HEAD" else [body]
 

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.waiting import until
+
 from . import bus, service, stack
 from .listener import Listener
 from .parties import PROBE, Api, Party
 from .privacy import Ledger
-from .waiting import until
 
 CREATED = "maintenance.window.created"
 _NAME = "maintenance-test"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .waiting import until
+from tests.support.waiting import until
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

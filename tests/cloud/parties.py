@@ -6,10 +6,11 @@ from typing import Any
 import requests
 from keystoneauth1.session import Session
 
+from tests.support.waiting import until
+
 from . import stack
 from .listener import Listener, Post
 from .privacy import Ledger
-from .waiting import until
 
 #: ``window_id`` of notifications that only prove that the way is open.
 PROBE = "probe"

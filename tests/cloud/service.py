@@ -14,8 +14,9 @@ import pymysql
 import requests
 import yaml
 
+from tests.support.waiting import until
+
 from . import stack
-from .waiting import until
 
 DATABASE = "testcloud_maintenance"
 _BIN = pathlib.Path(sys.executable).parent

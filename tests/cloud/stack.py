@@ -11,7 +11,7 @@ import keystoneauth1.exceptions
 from keystoneauth1.identity import v3
 from keystoneauth1.session import Session
 
-from .waiting import until
+from tests.support.waiting import until
 
 HOST = os.environ.get("TESTCLOUD_HOST", "127.0.0.1")
 REGION = os.environ.get("TESTCLOUD_REGION", "RegionOne")

@@ -5,9 +5,10 @@ import time
 
 import pytest
 
+from tests.support.waiting import until
+
 from .conftest import CREATED
 from .test_times import OPENED
-from .waiting import until
 
 pytestmark = pytest.mark.cloud
 

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from .waiting import until
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.cloud
 

@@ -15,9 +15,9 @@ from craton_maintenance.engine.engine import Engine
 from craton_maintenance.nova.credentials import Region
 from craton_maintenance.service import Service
 from tests.support import deployment, history
+from tests.support.waiting import until
 
 from . import stack
-from .waiting import until
 
 pytestmark = pytest.mark.cloud
 

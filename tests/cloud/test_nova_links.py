@@ -12,9 +12,9 @@ import pytest
 import requests
 
 import craton_maintenance_nova_links
+from tests.support.waiting import until
 
 from . import service, stack
-from .waiting import until
 
 pytestmark = pytest.mark.cloud
 

@@ -12,6 +12,7 @@ from craton_maintenance.simcloud.moves.common import (
     host_of,
     idle,
     new_migration,
+    refused,
     server_of,
     set_status,
     unclaim,
@@ -57,7 +58,7 @@ def _schedule(cloud: Cloud, migration: Migration, named: str | None) -> None:
     except scheduler.NoValidHost:
         timing = cloud.settings.timing
         migration.timer = cloud.later(
-            timing.refuse - timing.schedule, _refused, cloud, migration, scheduler.NOT_ENOUGH
+            timing.refuse - timing.schedule, refused, cloud, migration, scheduler.NOT_ENOUGH
         )
         return
     claim(cloud, migration, server, dest)
@@ -80,15 +81,6 @@ def _course(cloud: Cloud, server: Server) -> tuple[float, bool]:
     duration = records.seconds(wish, timing.cold_fixed - timing.schedule + size)
     fails = cloud.random.random() < cloud.settings.chances.cold_error
     return duration, wish == "error" or (fails and not wish)
-
-
-def _refused(cloud: Cloud, migration: Migration, reason: str) -> None:
-    set_status(cloud, migration, "error")
-    records.end(cloud, migration.action, reason)
-    server = server_of(cloud, migration)
-    if server is not None:
-        idle(cloud, server)
-        notifications.refused(cloud, server, reason)
 
 
 def _fail(cloud: Cloud, migration: Migration) -> None:

@@ -1,5 +1,6 @@
 """What all moves have in common: records, allocations, state checks."""
 
+from craton_maintenance.simcloud import notifications, records
 from craton_maintenance.simcloud.calls import Call
 from craton_maintenance.simcloud.cloud import Cloud
 from craton_maintenance.simcloud.errors import bad_request, conflict
@@ -108,3 +109,13 @@ def idle(cloud: Cloud, server: Server) -> None:
     """Nothing is being done to the server any more."""
     server.task_state = None
     cloud.touch(server)
+
+
+def refused(cloud: Cloud, migration: Migration, reason: str) -> None:
+    """The scheduler's no: the server is as it was, the record has no destination."""
+    set_status(cloud, migration, "error")
+    records.end(cloud, migration.action, reason)
+    server = server_of(cloud, migration)
+    if server is not None:
+        idle(cloud, server)
+        notifications.refused(cloud, server, reason)

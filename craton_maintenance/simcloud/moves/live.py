@@ -18,6 +18,7 @@ from craton_maintenance.simcloud.moves.common import (
     host_of,
     idle,
     new_migration,
+    refused,
     server_of,
     set_status,
     unclaim,
@@ -81,23 +82,13 @@ def _schedule(cloud: Cloud, migration: Migration, named: str | None, forced: boo
     except scheduler.NoValidHost:
         timing = cloud.settings.timing
         migration.timer = cloud.later(
-            timing.refuse - timing.schedule, _refused, cloud, migration, scheduler.NOT_ENOUGH
+            timing.refuse - timing.schedule, refused, cloud, migration, scheduler.NOT_ENOUGH
         )
         return
     claim(cloud, migration, server, dest)
     set_status(cloud, migration, "queued")
     cloud.live_queue.setdefault(migration.source, []).append(migration)
     _next_in_queue(cloud, migration.source)
-
-
-def _refused(cloud: Cloud, migration: Migration, reason: str) -> None:
-    """The scheduler's no: the server is as it was, the record has no destination."""
-    set_status(cloud, migration, "error")
-    records.end(cloud, migration.action, reason)
-    server = server_of(cloud, migration)
-    if server is not None:
-        idle(cloud, server)
-        notifications.refused(cloud, server, reason)
 
 
 def _next_in_queue(cloud: Cloud, source: str) -> None:
