@@ -1,13 +1,17 @@
 """A deployment on each of the three databases."""
 
 import contextlib
+import gc
+import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from craton_maintenance.db.database import Database
 from craton_maintenance.service import Service
+from tests.support import broker as brokers
 from tests.support import databases, deployment
+from tests.support.broker import Broker, Wire
 from tests.support.deployment import Api, Clock
 
 #: two projects on the first two hosts, and hosts for whoever needs one
@@ -67,3 +71,21 @@ def service(database: Database, clock: Clock) -> Service:
 @pytest.fixture
 def operator(service: Service) -> Api:
     return deployment.api(service)
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    """An exchange and a topic of the test's own on the real broker."""
+    with brokers.broker() as made:
+        yield made
+    # oslo.messaging leaves the sockets of connections that failed to the garbage collector
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+
+
+@pytest.fixture
+def wire(broker: Broker) -> Iterator[Wire]:
+    """The way to the broker, which the test can cut."""
+    with brokers.wire(broker.url) as made:
+        yield made

@@ -1,11 +1,9 @@
 """Delivery to RabbitMQ: in a form that others know, in order, and nothing is ever lost."""
 
-import gc
 import queue
 import re
 import threading
 import uuid
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +17,6 @@ from craton_maintenance.engine.bus import Bus, NotTaken
 from craton_maintenance.engine.engine import Engine
 from craton_maintenance.engine.relay import Outcome, Relay
 from craton_maintenance.service import Service
-from tests.support import broker as brokers
 from tests.support import deployment, history
 from tests.support.broker import Broker, Wire
 from tests.support.waiting import until
@@ -31,27 +28,6 @@ WINDOWS = 20
 def kind() -> str:
     """What the database is makes no difference to the bus."""
     return "sqlite"
-
-
-@pytest.fixture(autouse=True)
-def _forgotten_sockets() -> Iterator[None]:
-    """oslo.messaging leaves the sockets of connections that failed to the garbage collector."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
-
-
-@pytest.fixture
-def broker() -> Iterator[Broker]:
-    with brokers.broker() as made:
-        yield made
-
-
-@pytest.fixture
-def wire(broker: Broker) -> Iterator[Wire]:
-    with brokers.wire(broker.url) as made:
-        yield made
 
 
 @pytest.fixture

@@ -1,10 +1,8 @@
 """Nova's notifications over RabbitMQ: written at once, once each, and whatever the broker does."""
 
-import gc
 import threading
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -22,7 +20,6 @@ from craton_maintenance.engine.listener import Endpoint, Listener
 from craton_maintenance.inventory.hints import Hints
 from craton_maintenance.nova.credentials import Region
 from craton_maintenance.service import Service, utcnow
-from tests.support import broker as brokers
 from tests.support import deployment, history
 from tests.support.broker import Broker, Wire
 from tests.support.deployment import REGION
@@ -33,27 +30,6 @@ from tests.support.waiting import until
 def kind() -> str:
     """What the database is makes no difference to the bus; here several write at once."""
     return "mariadb"
-
-
-@pytest.fixture(autouse=True)
-def _forgotten_sockets() -> Iterator[None]:
-    """oslo.messaging leaves the sockets of connections that failed to the garbage collector."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
-
-
-@pytest.fixture
-def broker() -> Iterator[Broker]:
-    with brokers.broker() as made:
-        yield made
-
-
-@pytest.fixture
-def wire(broker: Broker) -> Iterator[Wire]:
-    with brokers.wire(broker.url) as made:
-        yield made
 
 
 @pytest.fixture
