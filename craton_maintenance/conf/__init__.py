@@ -19,10 +19,11 @@ from craton_maintenance.conf import (
     events,
     inventory,
     nova,
+    sessions,
     windows,
 )
 
-GROUPS = (api, craton, database, engine, events, inventory, nova, windows)
+GROUPS = (api, craton, database, engine, events, inventory, nova, sessions, windows)
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:

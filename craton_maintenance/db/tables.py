@@ -57,6 +57,8 @@ windows = _table(
     sa.Column("target_region", Name(255)),
     sa.Column("target_host", Name(255)),
     sa.Column("allow_overlap", sa.Boolean(create_constraint=False), nullable=False),
+    #: carried out by a session, by this workflow; None: it only announces
+    sa.Column("workflow", sa.String(16)),
     #: False: announced only, until an administrator says that work may follow
     sa.Column("approved", sa.Boolean(create_constraint=False), nullable=False),
     sa.Column("hosts_count", sa.Integer, nullable=False),
@@ -202,6 +204,8 @@ events = _table(
     sa.Column("event_type", sa.String(64), nullable=False),
     sa.Column("audience", sa.String(16), nullable=False),
     sa.Column("window_id", Name(_UUID), index=True),
+    #: the notice that it hands over: not published any more once that is superseded
+    sa.Column("notice_id", Name(_UUID), index=True),
     sa.Column("created_at", UTCDateTime, nullable=False),
     sa.Column("payload", Json, nullable=False),
     sa.Column("servers", Json),
@@ -218,6 +222,155 @@ sinks = _table(
     sa.Column("fence", BigInt, nullable=False),
     sa.Column("error", sa.Text),
     sa.Column("error_at", UTCDateTime),
+)
+
+# -- sessions ----------------------------------------------------------------------
+#
+# What is looked for is a column; the rest of a record of ``domain.session.model`` is in
+# ``data``.  Only the transaction that decides for a session writes its hosts, servers and
+# notices, except where a column says otherwise.
+
+sessions = _table(
+    "sessions",
+    sa.Column("id", Name(_UUID), primary_key=True),
+    sa.Column("window_id", Name(_UUID), nullable=False, unique=True),
+    sa.Column("workflow", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(32), nullable=False),
+    sa.Column("percent_done", sa.Integer, nullable=False),
+    #: why it is paused or failed
+    sa.Column("reason", sa.String(64)),
+    #: when it has to be looked at though nothing came in; None: it is over
+    sa.Column("due_at", UTCDateTime, index=True),
+    sa.Column("created_by", sa.String(255), nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("finished_at", UTCDateTime),
+    sa.Column("data", Json, nullable=False),
+    sa.Index("ix_maintenance_sessions_created", "created_at", "id"),
+)
+
+session_hosts = _table(
+    "session_hosts",
+    sa.Column("session_id", Name(_UUID), primary_key=True),
+    _region(primary_key=True),
+    _host(primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("data", Json, nullable=False),
+)
+
+#: Which session works on a host, or is about to: one at a time.
+session_holds = _table(
+    "session_holds",
+    _region(primary_key=True),
+    _host(primary_key=True),
+    sa.Column("session_id", Name(_UUID), nullable=False, index=True),
+)
+
+session_servers = _table(
+    "session_servers",
+    sa.Column("session_id", Name(_UUID), primary_key=True),
+    sa.Column("server_id", Name(_UUID), primary_key=True),
+    sa.Column("project_id", Name(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    #: its group, while the server counts as a member out; None otherwise
+    sa.Column("out_of_group", Name(_UUID), index=True),
+    sa.Column("data", Json, nullable=False),
+    sa.Index("ix_maintenance_session_servers_project", "project_id", "session_id"),
+)
+
+#: Which projects a session has told, and of which of their servers.
+session_projects = _table(
+    "session_projects",
+    sa.Column("session_id", Name(_UUID), primary_key=True),
+    sa.Column("project_id", Name(64), primary_key=True),
+    sa.Column("servers", Json, nullable=False),
+    sa.Index("ix_maintenance_session_projects_project", "project_id", "session_id"),
+)
+
+notices = _table(
+    "notices",
+    sa.Column("id", Name(_UUID), primary_key=True),
+    sa.Column("session_id", Name(_UUID), nullable=False),
+    sa.Column("project_id", Name(64), nullable=False),
+    #: where the reply address leads to one server
+    sa.Column("server_id", Name(_UUID)),
+    #: a state of the session, or INSTANCE_ACTION_DONE
+    sa.Column("state", sa.String(32), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("reply_at", UTCDateTime),
+    #: written by the relay once the broker has it, or by the API once the project has read it
+    sa.Column("delivered_at", UTCDateTime),
+    #: written by the API: when an answer was taken last, and what it said of which server
+    sa.Column("replied_at", UTCDateTime),
+    sa.Column("replies", Json),
+    sa.Column("data", Json, nullable=False),
+    sa.Index("ix_maintenance_notices_session", "session_id", "status"),
+    sa.Index("ix_maintenance_notices_project", "project_id", "session_id", "status"),
+)
+
+steps = _table(
+    "steps",
+    sa.Column("session_id", Name(_UUID), primary_key=True),
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    _region(),
+    _host(),
+    sa.Column("server_id", Name(_UUID)),
+    sa.Column("params", Json, nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("not_before", UTCDateTime),
+    #: times that an engine has begun it
+    sa.Column("attempts", sa.Integer, nullable=False),
+    #: the fencing number it is done under, and until when its effect may still come
+    sa.Column("fence", BigInt),
+    sa.Column("must_end_by", UTCDateTime),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("began_at", UTCDateTime),
+    sa.Column("ended_at", UTCDateTime),
+    sa.Column("result", sa.String(16)),
+    sa.Column("outcome", Json),
+    sa.Index("ix_maintenance_steps_status", "status", "session_id"),
+)
+
+#: What came in for a session and is not decided on yet: replies, orders, ends of steps.
+inputs = _table(
+    "inputs",
+    sa.Column("id", BigInt, primary_key=True, autoincrement=True),
+    sa.Column("session_id", Name(_UUID), nullable=False, index=True),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("data", Json, nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+)
+
+#: The newest migration of each server that Nova listed while a session cared.
+nova_migrations = _table(
+    "nova_migrations",
+    _region(primary_key=True),
+    sa.Column("server_id", Name(_UUID), primary_key=True),
+    #: Nova's number
+    sa.Column("migration_id", BigInt, nullable=False),
+    sa.Column("type", sa.String(32), nullable=False),
+    sa.Column("status", sa.String(32), nullable=False),
+    sa.Column("updated_at", UTCDateTime, nullable=False),
+)
+
+#: Standing wishes of projects.
+instance_constraints = _table(
+    "instance_constraints",
+    sa.Column("instance_id", Name(_UUID), primary_key=True),
+    sa.Column("project_id", Name(64), nullable=False, index=True),
+    sa.Column("group_id", Name(_UUID)),
+    #: as granted: within the operator's caps
+    sa.Column("data", Json, nullable=False),
+    sa.Column("updated_at", UTCDateTime, nullable=False),
+)
+
+group_constraints = _table(
+    "group_constraints",
+    sa.Column("group_id", Name(_UUID), primary_key=True),
+    sa.Column("project_id", Name(64), nullable=False, index=True),
+    sa.Column("data", Json, nullable=False),
+    sa.Column("updated_at", UTCDateTime, nullable=False),
 )
 
 # -- engines and housekeeping ------------------------------------------------------
