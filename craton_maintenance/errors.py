@@ -58,6 +58,16 @@ class Code(enum.StrEnum):
     WINDOW_NOT_OPEN = "WINDOW_NOT_OPEN"
     #: the window is closed or cancelled and never changes again
     WINDOW_OVER = "WINDOW_OVER"
+    #: a session works on the window: abort it, and the window ends with it
+    SESSION_RUNNING = "SESSION_RUNNING"
+    #: the session is over and takes no orders any more
+    SESSION_OVER = "SESSION_OVER"
+    #: no answer to this is awaited now; the message says what is
+    NOT_AWAITED = "NOT_AWAITED"
+    #: the time to answer is over, and what was said for that case applies
+    REPLY_LATE = "REPLY_LATE"
+    #: another answer for the same server was taken before
+    ALREADY_ANSWERED = "ALREADY_ANSWERED"
     #: If-Match names another revision than the current one
     STALE_REVISION = "STALE_REVISION"
     #: this Idempotency-Key was used for another request

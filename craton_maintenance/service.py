@@ -41,6 +41,8 @@ class Service:
         )
         #: set when events were stored in this process: the relay needs not poll for them
         self.news = threading.Event()
+        #: set when something came in for a session in this process, as ``news`` is
+        self.session_news = threading.Event()
         self.windows = Windows(
             clock=clock,
             speaker=self._speaker,
