@@ -1,0 +1,105 @@
+"""A region's Nova and Placement as sessions use them.
+
+Two ways lead there: what reads is repeated when it fails on the way, and what changes
+something is sent once and never again.  Both go by keystoneauth: novaclient repeats
+what it likes, and keeps of a long list many times what is needed.
+"""
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from keystoneauth1 import exceptions
+from keystoneauth1.session import Session
+from novaclient import api_versions
+from novaclient import client as nova_client
+from oslo_config import cfg
+
+from craton_maintenance.nova.actions import Actions
+from craton_maintenance.nova.answers import Unreadable
+from craton_maintenance.nova.credentials import Region
+from craton_maintenance.nova.reads import Reads
+
+#: The newest version of Nova's API that is asked for, as a list of hypervisors asks every
+#: host from 2.88 on, and the oldest that sessions work with (Pike): services and
+#: hypervisors have UUIDs since, which Placement knows them by.
+NEWEST, OLDEST = (2, 87), (2, 53)
+
+
+class TooOld(exceptions.ClientException):
+    """Nova offers nothing that sessions can work with."""
+
+    # refused like a request that the API does not know
+    http_status = 400
+
+
+class Cloud:
+    """One region's. Threads may share it: each gets connections of its own."""
+
+    def __init__(self, conf: cfg.ConfigOpts, region: Region) -> None:
+        """
+        :param conf: ``[nova]`` and ``[sessions]`` have the time-outs and retries
+        """
+        self.name = region.name
+        self._conf = conf
+        self._region = region
+        self._here = threading.local()
+        #: uuids of hypervisors by service's host, as listed last; a hint only
+        self.hypervisors: Mapping[str, tuple[str, ...]] = {}
+
+    @property
+    def reads(self) -> Reads:
+        """What lists and shows.
+
+        :raises keystoneauth1.exceptions.ClientException: Keystone or Nova can't be reached
+        """
+        return self._connected()[0]
+
+    @property
+    def actions(self) -> Actions:
+        """What changes something; raises as :attr:`reads`."""
+        return self._connected()[1]
+
+    def _connected(self) -> tuple[Reads, Actions]:
+        pair = getattr(self._here, "pair", None)
+        if pair is None:
+            pair = self._here.pair = self._connect()
+        return pair
+
+    def _connect(self) -> tuple[Reads, Actions]:
+        region, conf = self._region, self._conf
+        session = region.session()
+        where = {"region_name": region.region_name, "interface": region.interface}
+        version = negotiate(session, where, conf.nova.read_retries)
+        return (
+            Reads(session, where, version, conf.nova.read_retries, conf.nova.timeout),
+            Actions(session, where, version, conf.sessions.call_timeout),
+        )
+
+
+def negotiate(session: Session, where: Mapping[str, Any], retries: int) -> tuple[int, int]:
+    """The version to talk to Nova with.
+
+    :raises TooOld: it offers less than :data:`OLDEST`
+    :raises keystoneauth1.exceptions.ClientException: Keystone or Nova can't be reached
+    """
+    probe = nova_client.Client(
+        "2.1",
+        session=session,
+        region_name=where["region_name"],
+        endpoint_type=where["interface"],
+        connect_retries=retries,
+        status_code_retries=retries,
+        retriable_status_codes=[502, 503, 504],
+    )
+    current = probe.versions.get_current()
+    if current is None:
+        raise Unreadable("Nova does not say which versions of its API it offers")
+    offered = api_versions.APIVersion(current.version or "2.1")
+    version = min((offered.ver_major, offered.ver_minor), NEWEST)
+    if version < OLDEST:
+        raise TooOld(
+            f"Nova offers {offered.get_string()} of its API; sessions need "
+            f"{OLDEST[0]}.{OLDEST[1]} or newer"
+        )
+    return version
