@@ -65,6 +65,13 @@ POLICY = (
     _seconds(
         "late_server_wait", 300.0, "How long a host waits for a server that appeared late", 1.0
     ),
+    cfg.StrOpt(
+        "own_action_late",
+        default="ask",
+        choices=["ask", "default"],
+        help="When a project was to move a server itself and has not: ask the operator, or do "
+        "the default.",
+    ),
     _seconds("verify_timeout", 1800.0, "For a host to show after the work that it is well", 1.0),
     _seconds("retry_pause", 5.0, "Pause between two tries", 0.01),
     _seconds("proof_valid", 30.0, "Age at which it is proved again that a host is empty", 0.1),
@@ -108,10 +115,31 @@ OPTS = (
         help="Seconds until a call that changes something in Nova is given up.",
     ),
     cfg.IntOpt("threads", default=8, min=1, help="Steps that an engine does at a time."),
+    cfg.ListOpt(
+        "direct_actions",
+        default=["none", "wait"],
+        help="Host actions that whoever may create a session may name in it with options of "
+        "their own; others are only done as a host flow of the catalogue says. With 'command' "
+        "here, such a person runs programs on this machine as the engine's user. '*': all.",
+    ),
     cfg.FloatOpt(
         "command_timeout",
         default=3600.0,
         min=0.1,
         help="Longest time that a host action may run, in seconds, unless it says less.",
+    ),
+    cfg.IntOpt(
+        "command_output",
+        default=16384,
+        min=0,
+        max=1048576,
+        help="How much of a host action's output is kept, in bytes.",
+    ),
+    cfg.StrOpt(
+        "state_dir",
+        help="Folder for what commands of host actions leave behind, so that their result is "
+        "found after a crash of the engine. Shared by the engines of one machine; on a file "
+        "system with locks, also by those of several. Default: 'steps' in the folder that "
+        "systemd gives (StateDirectory=), else in ~/.local/state/craton-maintenance.",
     ),
 )

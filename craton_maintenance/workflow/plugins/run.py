@@ -1,0 +1,105 @@
+"""One step that runs a host action, whatever the action does."""
+
+import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from oslo_config import cfg
+
+from craton_maintenance.domain.session.model import Outcome, Result, Step
+from craton_maintenance.workflow.plugins import registry
+from craton_maintenance.workflow.plugins.base import Context, HostAction
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds that :func:`run_plugin` may take besides the action's own limit: a command that does
+#: not end is killed, and its result written.
+MARGIN = 15.0
+
+
+def time_limit(conf: cfg.ConfigOpts, step: Step) -> float:
+    """Seconds from its begin within which :func:`run_plugin` returns: for its deadline."""
+    action = registry.installed().get(step.params.get("plugin", ""))
+    return _limit(conf, action, step.params.get("options", {})) + MARGIN
+
+
+def run_plugin(
+    conf: cfg.ConfigOpts, session_id: str, step: Step, again: bool, deadline: float
+) -> Outcome:
+    """Do a step of kind ``RUN_PLUGIN``, or find out how it ended. Raises nothing.
+
+    :param again: it was begun before, and nobody knows what became of it
+    :param deadline: of ``time.monotonic()``; at least :func:`time_limit` away, or the action
+        gets less time than it may have
+    :returns: refused with ``NO_SUCH_PLUGIN`` or ``BAD_OPTIONS`` where nothing was run; else
+        what the action says
+    """
+    plugin, options = step.params.get("plugin"), step.params.get("options", {})
+    server_id = step.server_id or step.params.get("server_id")
+    action = registry.installed().get(plugin) if isinstance(plugin, str) else None
+    if action is None:
+        words = f"there is no host action {plugin!r} on this engine"
+        return Outcome(Result.REFUSED, code="NO_SUCH_PLUGIN", words=words)
+    wrong = registry.problems(plugin, options, on_server=server_id is not None)
+    if wrong:
+        words = "; ".join(f"{field}: {problem}" for field, problem in wrong)
+        return Outcome(Result.REFUSED, code="BAD_OPTIONS", words=words)
+    context = Context(
+        session_id=session_id,
+        step_id=f"{session_id}-{step.number}",
+        number=step.number,
+        host=step.host.name,
+        region=step.host.region,
+        stage=step.params.get("stage", "host"),
+        options=options,
+        limit=_limit(conf, action, options),
+        deadline=deadline,
+        server_id=server_id,
+        again=again,
+        state_dir=state_dir(conf),
+        keep=conf.sessions.command_output,
+    )
+    try:
+        outcome = _begin(action, context) if not again else _begin_again(action, context)
+    except Exception as error:  # code of others: it ends the step, not the engine
+        words = f"host action {plugin} failed: {type(error).__name__}"
+        # its text and its traceback may have options in them, and those passwords
+        LOG.error("%s of step %s", words, context.step_id)
+        return Outcome(Result.UNCLEAR, code="PLUGIN_ERROR", words=words)
+    LOG.info("host action %s of step %s: %s", plugin, context.step_id, outcome.result.value)
+    return outcome
+
+
+def _begin_again(action: HostAction, context: Context) -> Outcome:
+    known = action.look(context)
+    if known is not None:
+        return known
+    if context.options.get("repeat", action.repeat) == "safe":
+        return _begin(action, context)
+    words = "it was begun, and nobody knows what became of it"
+    return Outcome(Result.UNCLEAR, code="NOT_REPEATED", words=words)
+
+
+def _begin(action: HostAction, context: Context) -> Outcome:
+    outcome = action.run(context)
+    if not isinstance(outcome, Outcome):
+        raise TypeError(type(outcome).__name__)
+    return outcome
+
+
+def _limit(conf: cfg.ConfigOpts, action: HostAction | None, options: Mapping[str, Any]) -> float:
+    most = float(conf.sessions.command_timeout)
+    usual = action.timeout if action is not None else None
+    said = options.get("timeout", usual) if isinstance(options, Mapping) else None
+    return min(most, said) if isinstance(said, int | float) else most
+
+
+def state_dir(conf: cfg.ConfigOpts) -> Path:
+    """Folder for what has to outlive a process; it need not exist."""
+    if conf.sessions.state_dir:
+        return Path(conf.sessions.state_dir)
+    # systemd separates several by colons; the first is ours
+    given = os.environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(given or Path.home() / ".local/state/craton-maintenance") / "steps"
