@@ -8,13 +8,22 @@ import sqlalchemy as sa
 
 from craton_maintenance.db import bulk
 from craton_maintenance.db.database import Transaction
-from craton_maintenance.db.tables import nova_heard, nova_hosts, nova_servers, syncs
+from craton_maintenance.db.tables import (
+    nova_heard,
+    nova_hosts,
+    nova_migrations,
+    nova_servers,
+    syncs,
+)
 
 #: Columns of a server that Nova says something about.
 SERVER = ("project_id", "host", "host_id", "name", "status")
 
 #: Columns of a host that notifications say something about.
 SERVICE = ("status", "state", "forced_down", "disabled_reason")
+
+#: Columns of a server's newest migration.
+MIGRATION = ("migration_id", "type", "status", "updated_at")
 
 #: What notifications are of.
 A_SERVER, A_HOST = "server", "host"
@@ -83,6 +92,37 @@ def server(connection: sa.Connection, region: str, server_id: str) -> tuple[Any,
     return None if row is None else tuple(row)
 
 
+def servers_of(
+    connection: sa.Connection, region: str, ids: Iterable[str]
+) -> dict[str, tuple[Any, ...]]:
+    """Of these servers, the columns of :data:`SERVER` by id."""
+    return _by_key(connection, nova_servers, "id", SERVER, region, ids)
+
+
+def hosts_known(connection: sa.Connection, region: str, names: Iterable[str]) -> set[str]:
+    """Those of these hosts that the inventory has."""
+    return set(_by_key(connection, nova_hosts, "host", (), region, names))
+
+
+def _by_key(
+    connection: sa.Connection,
+    table: sa.Table,
+    key: str,
+    names: Sequence[str],
+    region: str,
+    keys: Iterable[str],
+    *where: Any,
+) -> dict[str, tuple[Any, ...]]:
+    columns = [table.c[name] for name in (key, *names)]
+    found: dict[str, tuple[Any, ...]] = {}
+    for chunk in bulk.batched_keys(keys):
+        rows = connection.execute(
+            sa.select(*columns).where(table.c.region == region, table.c[key].in_(chunk), *where)
+        )
+        found |= {row[0]: tuple(row[1:]) for row in rows}
+    return found
+
+
 def write_hosts(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
     bulk.upsert(transaction, nova_hosts, rows)
 
@@ -119,7 +159,7 @@ def heard(connection: sa.Connection, region: str, kind: str, name: str) -> sa.Ro
 
 def hear(transaction: Transaction, row: Mapping[str, Any]) -> None:
     """Note the newest notification of a server or a host."""
-    bulk.upsert(transaction, nova_heard, [row])
+    hear_all(transaction, [row])
 
 
 def heard_since(connection: sa.Connection, region: str, since: dt.datetime) -> dict[str, set[str]]:
@@ -132,6 +172,21 @@ def heard_since(connection: sa.Connection, region: str, since: dt.datetime) -> d
     ):
         found[row.kind].add(row.name)
     return found
+
+
+def heard_of_servers(
+    connection: sa.Connection, region: str, ids: Iterable[str]
+) -> dict[str, tuple[Any, ...]]:
+    """Of the newest news of these servers, ``sent_at``, ``heard_at``, ``gone`` by id."""
+    names = ("sent_at", "heard_at", "gone")
+    return _by_key(
+        connection, nova_heard, "name", names, region, ids, nova_heard.c.kind == A_SERVER
+    )
+
+
+def hear_all(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Note the newest news of several servers or hosts."""
+    bulk.upsert(transaction, nova_heard, rows)
 
 
 def forget_heard(transaction: Transaction, region: str, until: dt.datetime) -> None:
@@ -162,3 +217,52 @@ def resolved(transaction: Transaction, generations: Mapping[str, int]) -> None:
 
 def sync_of(connection: sa.Connection, region: str) -> sa.Row[Any] | None:
     return connection.execute(sa.select(syncs).where(syncs.c.region == region)).one_or_none()
+
+
+# -- migrations --------------------------------------------------------------------
+
+
+def migrations_of(
+    connection: sa.Connection, region: str, ids: Iterable[str]
+) -> dict[str, tuple[Any, ...]]:
+    """Of these servers, the columns of :data:`MIGRATION` by id."""
+    return _by_key(connection, nova_migrations, "server_id", MIGRATION, region, ids)
+
+
+def migrations(connection: sa.Connection, region: str) -> dict[str, tuple[Any, ...]]:
+    """By id of the server, the columns of :data:`MIGRATION`."""
+    columns = [nova_migrations.c[name] for name in MIGRATION]
+    rows = connection.execute(
+        sa.select(nova_migrations.c.server_id, *columns).where(nova_migrations.c.region == region)
+    )
+    return {row[0]: tuple(row[1:]) for row in rows}
+
+
+def newest_migration_at(connection: sa.Connection, region: str) -> dt.datetime | None:
+    """The newest change of a migration that is known, by Nova's clock."""
+    return connection.execute(
+        sa.select(sa.func.max(nova_migrations.c.updated_at)).where(
+            nova_migrations.c.region == region
+        )
+    ).scalar_one()
+
+
+def write_migrations(
+    transaction: Transaction, region: str, rows: Mapping[str, tuple[Any, ...]]
+) -> None:
+    """By id of the server, the columns of :data:`MIGRATION`."""
+    bulk.upsert(
+        transaction,
+        nova_migrations,
+        [
+            {"region": region, "server_id": server_id} | dict(zip(MIGRATION, values, strict=True))
+            for server_id, values in rows.items()
+        ],
+    )
+
+
+def forget_migrations(transaction: Transaction, region: str, ids: Iterable[str]) -> None:
+    """Of servers that are gone."""
+    bulk.delete_keys(
+        transaction, nova_migrations.c.server_id, ids, nova_migrations.c.region == region
+    )

@@ -1,0 +1,204 @@
+"""The inventory follows Nova while sessions move servers: one look for all of them.
+
+A look lists what has changed since the last one and writes what differs, with the care
+of :mod:`hints`: the truth is the full synchronisation, what was heard from Nova while the
+look went on is newer, and what the look has written is not undone by notifications of
+before.
+"""
+
+import dataclasses
+import datetime as dt
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+
+from craton_maintenance.db import nova as store
+from craton_maintenance.db.database import Transaction
+from craton_maintenance.inventory import hints
+from craton_maintenance.nova import changes
+from craton_maintenance.nova.changes import OVERLAP, Changes
+from craton_maintenance.nova.compute import Cloud
+from craton_maintenance.nova.credentials import Region
+from craton_maintenance.nova.reads import Migration
+from craton_maintenance.service import Service
+
+#: How far the first look goes back behind the last synchronisation: Nova's clock is not ours.
+_BEFORE_SYNC = dt.timedelta(minutes=10)
+
+#: How far it goes back for migrations: those known tell when somebody looked last, which
+#: may be long ago; where none is known, nobody has looked yet.
+_LONGEST, _FIRST = dt.timedelta(days=7), dt.timedelta(hours=1)
+
+_HOST = store.SERVER.index("host")
+
+
+@dataclasses.dataclass(slots=True)
+class _Difference:
+    """What is to be written."""
+
+    #: by id, the columns of ``store.SERVER``
+    servers: dict[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+    removed: list[str] = dataclasses.field(default_factory=list)
+    #: rows of ``nova_heard``
+    heard: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    #: by server, the columns of ``store.MIGRATION``
+    migrations: dict[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+    #: servers whose migrations are of no interest any more
+    forgotten: list[str] = dataclasses.field(default_factory=list)
+    #: a server came, went or moved: windows have to be brought up to date
+    moved: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.servers or self.removed or self.migrations or self.forgotten)
+
+
+class Watch:
+    """Looks at one region; one thread's, and one at a time in a deployment."""
+
+    def __init__(self, service: Service, region: Region, cloud: Cloud | None = None) -> None:
+        """
+        :param cloud: the region's, if there is one already
+        """
+        self._service = service
+        self._region = region.name
+        self._cloud = cloud or Cloud(service.conf, region)
+        #: newest change that was seen, by Nova's clock
+        self._mark: dt.datetime | None = None
+
+    def look(self, full: bool = False) -> bool:
+        """Look once, and write what differs.
+
+        :param full: list all servers, and go back further for migrations
+        :returns: whether anything was written; False as well while the region has not been
+            synchronised
+        :raises keystoneauth1.exceptions.ClientException: Keystone or Nova did not answer;
+            nothing was written, and the next look goes back as far as this one
+        """
+        began, database = self._service.clock(), self._service.database
+        with database.read() as connection:
+            sync = store.sync_of(connection, self._region)
+            known_at = store.newest_migration_at(connection, self._region)
+        if sync is None or sync.started_at is None:
+            return False
+        back = max(known_at or began - _FIRST, began - _LONGEST)
+        found = changes.read(
+            self._cloud.reads,
+            None if full else (self._mark or sync.started_at - _BEFORE_SYNC) - OVERLAP,
+            (self._mark if self._mark and not full else min(back, began - _FIRST)) - OVERLAP,
+            began,
+        )
+        with database.read() as connection:
+            changed = bool(self._compare(connection, found, began, full))
+        if changed:
+            changed = database.write(
+                lambda transaction: self._write(transaction, found, began, full)
+            )
+        if found.newest is not None:
+            self._mark = max(self._mark or found.newest, found.newest)
+        return changed
+
+    def _write(
+        self, transaction: Transaction, found: Changes, began: dt.datetime, full: bool
+    ) -> bool:
+        # held, so that nobody writes between the comparison and us
+        sync = store.held_sync(transaction, self._region)
+        if sync is None or sync.started_at is None or sync.started_at > began:
+            return False  # a synchronisation has seen more meanwhile
+        difference = self._compare(transaction.connection, found, began, full)
+        store.write_servers(transaction, self._region, difference.servers)
+        store.remove_servers(transaction, self._region, difference.removed)
+        store.hear_all(transaction, difference.heard)
+        store.write_migrations(transaction, self._region, difference.migrations)
+        store.forget_migrations(transaction, self._region, difference.forgotten)
+        if difference.moved:
+            store.count_change(transaction, self._region)
+        return bool(difference)
+
+    def _compare(
+        self, connection: sa.Connection, found: Changes, began: dt.datetime, full: bool
+    ) -> _Difference:
+        """What differs between a look and the inventory."""
+        region = self._region
+        shown = {server.id for server, _ in found.servers}
+        if full:
+            known = store.servers(connection, region)
+            moves = store.migrations(connection, region)
+        else:
+            known = store.servers_of(connection, region, shown | found.gone.keys())
+            moves = store.migrations_of(
+                connection, region, found.migrations.keys() | found.gone.keys()
+            )
+        there = store.hosts_known(connection, region, {s.host for s, _ in found.servers if s.host})
+        differing = {
+            server.id: (hints.columns(server), stamp)
+            for server, stamp in found.servers
+            if known.get(server.id) != hints.columns(server)
+            and (server.host is None or server.host in there)
+        }
+        gone = {one: found.gone[one] for one in found.gone.keys() & known.keys()}
+        if full and not found.gaps:
+            # deleted since the synchronisation: when, is not said, and nothing older counts
+            gone |= dict.fromkeys(known.keys() - shown, (began, False))
+        heard = store.heard_of_servers(connection, region, differing.keys() | gone.keys())
+        difference = _Difference()
+        for one, (values, stamp) in differing.items():
+            if _may_write(heard.get(one), began):
+                difference.servers[one] = values
+                difference.heard.append(self._heard(one, stamp, began, heard.get(one), False))
+                before = known.get(one)
+                difference.moved |= before is None or before[: _HOST + 1] != values[: _HOST + 1]
+        for one, (stamp, final) in gone.items():
+            if _may_write(heard.get(one), began):
+                difference.removed.append(one)
+                difference.heard.append(self._heard(one, stamp, began, heard.get(one), final))
+                difference.moved = True
+        difference.migrations = _newer(found.migrations, moves, found.gone.keys())
+        difference.forgotten = sorted(moves.keys() & found.gone.keys())
+        if full and not found.gaps:
+            difference.forgotten = sorted(moves.keys() - shown - found.migrations.keys())
+        return difference
+
+    def _heard(
+        self,
+        server_id: str,
+        stamp: dt.datetime,
+        began: dt.datetime,
+        before: tuple[Any, ...] | None,
+        gone: bool,
+    ) -> dict[str, Any]:
+        """Nothing that was sent before this is written any more."""
+        sent_at = min(stamp, began)
+        return {
+            "region": self._region,
+            "kind": store.A_SERVER,
+            "name": server_id,
+            "sent_at": sent_at if before is None else max(sent_at, before[0]),
+            "heard_at": began,
+            "gone": gone,
+        }
+
+
+def _may_write(heard: tuple[Any, ...] | None, began: dt.datetime) -> bool:
+    """Whether a look that began then knows more than the newest notification."""
+    if heard is None:
+        return True
+    _, heard_at, gone = heard
+    return heard_at <= began and not gone
+
+
+def _newer(
+    found: Mapping[str, Migration],
+    known: Mapping[str, tuple[Any, ...]],
+    gone: Collection[str],
+) -> dict[str, tuple[Any, ...]]:
+    """What is newer than what is known of migrations, for servers that are there."""
+    newer = {}
+    for server_id, one in found.items():
+        before = known.get(server_id)
+        after = (one.id, one.type, one.status, one.updated_at)
+        if server_id in gone or before == after:
+            continue
+        if before is None or (one.id, one.updated_at) >= (before[0], before[3]):
+            newer[server_id] = after
+    return newer
