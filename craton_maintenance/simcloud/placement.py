@@ -8,7 +8,7 @@ from craton_maintenance.simcloud.cloud import Cloud
 from craton_maintenance.simcloud.errors import ApiError, bad_request, not_found
 from craton_maintenance.simcloud.model import NOTHING, Host, Resources
 
-_CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB")
+CLASSES = ("VCPU", "MEMORY_MB", "DISK_GB")
 _KINDS = (
     (0, "self", ""),
     (0, "inventories", "/inventories"),
@@ -33,7 +33,7 @@ def versions(cloud: Cloud, call: Call) -> dict[str, Any]:
     }
 
 
-def _admin(call: Call, rule: str) -> None:
+def require_admin(call: Call, rule: str) -> None:
     if not call.is_admin and "service" not in call.token.roles:
         raise ApiError(
             403,
@@ -56,7 +56,7 @@ def _bad_query(what: str) -> ApiError:
 
 def _classes(resources: Resources) -> dict[str, int]:
     """By resource class; what is none of is left out, as there is no allocation of 0."""
-    return {name: amount for name, amount in zip(_CLASSES, resources, strict=True) if amount}
+    return {name: amount for name, amount in zip(CLASSES, resources, strict=True) if amount}
 
 
 def _view(host: Host, minor: int) -> dict[str, Any]:
@@ -75,18 +75,25 @@ def _view(host: Host, minor: int) -> dict[str, Any]:
 
 
 def list_providers(cloud: Cloud, call: Call) -> dict[str, Any]:
-    _admin(call, "resource_providers:list")
+    require_admin(call, "resource_providers:list")
     unknown = set(call.query) - {"name", "uuid", "in_tree", "member_of", "required", "resources"}
     if unknown:
         raise _bad_query(
             f"Additional properties are not allowed ('{min(unknown)}' was unexpected)"
         )
-    hosts = list(cloud.hosts.values())
+    hosts = chosen(cloud, call)
     if (name := call.one("name")) is not None:
         hosts = [host for host in hosts if host.hypervisor_hostname == name]
-    for parameter in ("uuid", "in_tree"):
-        if (ident := call.one(parameter)) is not None:
-            hosts = [host for host in hosts if host.hypervisor_uuid == ident]
+    if (ident := call.one("uuid")) is not None:
+        hosts = [host for host in hosts if host.hypervisor_uuid == ident]
+    return {"resource_providers": [_view(host, call.minor) for host in hosts]}
+
+
+def chosen(cloud: Cloud, call: Call) -> list[Host]:
+    """Hosts by what lists of providers and of candidates can be asked for alike."""
+    hosts = list(cloud.hosts.values())
+    if (ident := call.one("in_tree")) is not None:
+        hosts = [host for host in hosts if host.hypervisor_uuid == ident]
     if (members := call.one("member_of")) is not None:
         wanted = set(members.removeprefix("in:").split(","))
         hosts = [host for host in hosts if wanted & set(_aggregates(cloud, host))]
@@ -94,13 +101,15 @@ def list_providers(cloud: Cloud, call: Call) -> dict[str, Any]:
         if required:
             trait = required.removeprefix("!")
             hosts = [
-                host for host in hosts if (trait in _traits(host)) is not required.startswith("!")
+                host
+                for host in hosts
+                if (trait in traits_of(host)) is not required.startswith("!")
             ]
-    return {"resource_providers": [_view(host, call.minor) for host in hosts]}
+    return hosts
 
 
 def _find(cloud: Cloud, call: Call, ident: str, rule: str) -> Host:
-    _admin(call, f"resource_providers:{rule}")
+    require_admin(call, f"resource_providers:{rule}")
     for host in cloud.hosts.values():
         if host.hypervisor_uuid == ident:
             return host
@@ -135,7 +144,7 @@ def provider_usages(cloud: Cloud, call: Call, provider: str) -> dict[str, Any]:
     host = _find(cloud, call, provider, "usages")
     return {
         "resource_provider_generation": host.generation,
-        "usages": dict(zip(_CLASSES, host.used, strict=True)),
+        "usages": dict(zip(CLASSES, host.used, strict=True)),
     }
 
 
@@ -149,7 +158,7 @@ def provider_allocations(cloud: Cloud, call: Call, provider: str) -> dict[str, A
     return {"allocations": held, "resource_provider_generation": host.generation}
 
 
-def _traits(host: Host) -> list[str]:
+def traits_of(host: Host) -> list[str]:
     traits = ["COMPUTE_NODE", "COMPUTE_TRUSTED_CERTS", "COMPUTE_VOLUME_EXTEND"]
     if host.disabled or host.forced_down:
         # Nova keeps this in step with the service, so that nothing is scheduled here.
@@ -160,7 +169,7 @@ def _traits(host: Host) -> list[str]:
 def traits(cloud: Cloud, call: Call, provider: str) -> dict[str, Any]:
     _since(call, 6)
     host = _find(cloud, call, provider, "traits:list")
-    return {"traits": _traits(host), "resource_provider_generation": host.generation}
+    return {"traits": traits_of(host), "resource_provider_generation": host.generation}
 
 
 def _aggregates(cloud: Cloud, host: Host) -> list[str]:
@@ -178,7 +187,7 @@ def aggregates(cloud: Cloud, call: Call, provider: str) -> dict[str, Any]:
 
 def allocations(cloud: Cloud, call: Call, consumer: str) -> dict[str, Any]:
     """A consumer's allocations; nothing, and no 404, if there is no such consumer."""
-    _admin(call, "allocations:list")
+    require_admin(call, "allocations:list")
     held = cloud.allocations.get(consumer)
     if not held:
         return {"allocations": {}}
@@ -207,7 +216,7 @@ def usages(cloud: Cloud, call: Call) -> dict[str, Any]:
     if project is None:
         raise _bad_query("'project_id' is a required property")
     if project != call.project_id:
-        _admin(call, "usages")
+        require_admin(call, "usages")
     user = call.one("user_id")
     total, count = NOTHING, 0
     for consumer, held in cloud.allocations.items():
@@ -218,7 +227,7 @@ def usages(cloud: Cloud, call: Call) -> dict[str, Any]:
                 total = total.plus(resources)
     if not count:
         return {"usages": {}}
-    amounts = dict(zip(_CLASSES, total, strict=True))
+    amounts = dict(zip(CLASSES, total, strict=True))
     if call.minor >= 38:
         return {"usages": {"unknown": {"consumer_count": count, **amounts}}}
     return {"usages": amounts}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from craton_maintenance.simcloud import control, keystone, placement
+from craton_maintenance.simcloud import candidates, control, keystone, placement
 from craton_maintenance.simcloud.calls import Answer, Call
 from craton_maintenance.simcloud.cloud import Cloud
 from craton_maintenance.simcloud.errors import NoRoute
@@ -121,6 +121,7 @@ ROUTES: dict[str, dict[str, dict[str, Handler]]] = {
         "/resource_providers/{provider}/allocations": {"GET": placement.provider_allocations},
         "/resource_providers/{provider}/traits": {"GET": placement.traits},
         "/resource_providers/{provider}/aggregates": {"GET": placement.aggregates},
+        "/allocation_candidates": {"GET": candidates.index},
         "/allocations/{consumer}": {"GET": placement.allocations},
         "/usages": {"GET": placement.usages},
     },

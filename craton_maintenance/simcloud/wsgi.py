@@ -4,6 +4,7 @@ An arriving call is, in this order: brought up to date with the time, authentica
 its microversion, routed, recorded, struck by faults, judged, handled, answered.
 """
 
+import email.utils
 import errno
 import json
 from collections.abc import Callable, Iterable
@@ -197,6 +198,7 @@ def _send(call: Call, answer: Answer, start_response: Callable[..., Any]) -> lis
     ]
     if call.service == "compute":
         headers.append(("X-Compute-Request-Id", call.request_id))
+        headers.append(("Date", email.utils.formatdate(call.cloud.clock.now(), usegmt=True)))
     # Nova names a type even where there is nothing.
     if (body or call.service == "compute") and "Content-Type" not in dict(headers):
         headers.append(("Content-Type", "application/json"))

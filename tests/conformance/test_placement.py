@@ -142,3 +142,98 @@ def test_stopped_server_holds_its_host(cloud: Cloud) -> None:
     cloud.alice.servers.stop(server)
     cloud.settled(server, "SHUTOFF")
     assert _held(cloud, server.id) == {here: _TINY}
+
+
+def _candidates(cloud: Cloud, query: str, version: str = "1.39") -> Any:
+    return cloud.placement(f"/allocation_candidates?{query}", version=version)
+
+
+def test_candidates_have_all_their_resources(cloud: Cloud, standing: Standing) -> None:
+    body = _candidates(cloud, "resources=VCPU:1")
+    assert set(body) == {"allocation_requests", "provider_summaries"}
+    assert set(body["provider_summaries"]) == set(cloud.providers.values())
+    ident = cloud.providers[_HERE]
+    found = body["provider_summaries"][ident]
+    assert set(found) == {"resources", "traits", "parent_provider_uuid", "root_provider_uuid"}
+    used = cloud.placement(f"/resource_providers/{ident}/usages")["usages"]
+    assert used["VCPU"] >= 3
+    assert found["resources"] == {
+        "VCPU": {"capacity": 16, "used": used["VCPU"]},
+        "MEMORY_MB": {"capacity": 65536, "used": used["MEMORY_MB"]},
+        "DISK_GB": {"capacity": 1000, "used": used["DISK_GB"]},
+    }
+    requests = [one["allocations"] for one in body["allocation_requests"]]
+    assert {ident: {"resources": {"VCPU": 1}}} in requests
+
+
+def test_full_host_is_no_candidate(cloud: Cloud, standing: Standing) -> None:
+    ident = cloud.providers[_HERE]
+    used = cloud.placement(f"/resource_providers/{ident}/usages")["usages"]["VCPU"]
+    assert ident in _candidates(cloud, f"resources=VCPU:{16 - used}")["provider_summaries"]
+    assert ident not in _candidates(cloud, f"resources=VCPU:{17 - used}")["provider_summaries"]
+    assert _candidates(cloud, "resources=VCPU:17") == {
+        "allocation_requests": [], "provider_summaries": {},
+    }  # fmt: skip
+
+
+def test_disabled_host_is_a_candidate(cloud: Cloud) -> None:
+    ident, trait = cloud.providers[_HERE], "COMPUTE_STATUS_DISABLED"
+    with cloud.disabled(_HERE):
+        cloud.wait(
+            lambda: (
+                trait
+                in _candidates(cloud, "resources=VCPU:1")["provider_summaries"][ident]["traits"]
+            ),
+            "trait in the summary",
+        )
+        found = _candidates(cloud, f"resources=VCPU:1&required={trait}")
+        assert set(found["provider_summaries"]) == {ident}
+        found = _candidates(cloud, f"resources=VCPU:1&required=!{trait}")
+        assert ident not in found["provider_summaries"]
+    cloud.wait(
+        lambda: not _candidates(cloud, f"resources=VCPU:1&required={trait}")["provider_summaries"],
+        "trait removed",
+    )
+
+
+def test_candidates_by_version(cloud: Cloud) -> None:
+    shown = {}
+    for version in ("1.10", "1.16", "1.17", "1.26", "1.27", "1.29", "1.34"):
+        limit = "&limit=1" if version != "1.10" else ""
+        body = _candidates(cloud, f"resources=VCPU:1{limit}", version)
+        request, summaries = body["allocation_requests"][0], body["provider_summaries"]
+        summary = next(iter(summaries.values()))
+        shown[version] = (
+            type(request["allocations"]), "mappings" in request, set(summary["resources"]),
+            set(summary) - {"resources"}, len(summaries) == 1,
+        )  # fmt: skip
+    asked, everything = {"VCPU"}, {"VCPU", "MEMORY_MB", "DISK_GB"}
+    tree = {"traits", "parent_provider_uuid", "root_provider_uuid"}
+    assert shown == {
+        "1.10": (list, False, asked, set(), False),
+        "1.16": (dict, False, asked, set(), True),
+        "1.17": (dict, False, asked, {"traits"}, True),
+        "1.26": (dict, False, asked, {"traits"}, True),
+        "1.27": (dict, False, everything, {"traits"}, True),
+        "1.29": (dict, False, everything, tree, True),
+        "1.34": (dict, True, everything, tree, True),
+    }
+
+
+def test_refused_questions_for_candidates(cloud: Cloud) -> None:
+    def detail(query: str, status: int, user: str = "admin", version: str = "1.39") -> str:
+        path = f"/allocation_candidates{query}"
+        answer = cloud.call(path, user, version, service="placement")
+        assert answer.status_code == status, answer.text
+        return answer.json()["errors"][0]["detail"]
+
+    detail("?resources=VCPU:1", 404, version="1.9")
+    detail("?resources=VCPU:1", 403, user="alice")
+    assert "There must be at least one resources" in detail("", 400)
+    assert "Requested resource VCPU expected positive integer amount. Got: x." in detail(
+        "?resources=VCPU:x", 400
+    )
+    assert "No such resource class NOPE." in detail("?resources=NOPE:1", 400)
+    assert "'nonsense'" in detail("?resources=VCPU:1&nonsense=1", 400)
+    assert "'limit'" in detail("?resources=VCPU:1&limit=1", 400, version="1.15")
+    assert "'0' does not match" in detail("?resources=VCPU:1&limit=0", 400)
