@@ -30,6 +30,7 @@ def create_app(service: Service) -> flask.Flask:
     app.config["MAX_CONTENT_LENGTH"] = service.conf.api.max_body
     app.config["PROPAGATE_EXCEPTIONS"] = False
     app.url_map.strict_slashes = False
+    app.url_map.converters |= routes.CONVERTERS
     app.extensions["maintenance"] = service
     app.extensions["maintenance-policy"] = policies.enforcer(service.conf)
     app.extensions["maintenance-auth"] = auth.authenticator(service.conf, service.database)

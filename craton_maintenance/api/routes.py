@@ -2,17 +2,34 @@
 
 from typing import Any
 
+from werkzeug.routing import BaseConverter
+
 from craton_maintenance.api.resources import (
+    constraints,
     events,
+    flows,
     health,
     inventory,
     links,
     objects,
     openapi,
+    replies,
+    sessions,
     windows,
 )
 from craton_maintenance.api.resources.craton import objects as craton
 from craton_maintenance.api.resources.craton import projects, users, variables
+
+
+class Project(BaseConverter):
+    """A project's id: anything but the words that stand in its place."""
+
+    regex = r"(?!detail$)[^/]+"
+    part_isolating = True
+
+
+#: Kinds of variables in paths, beside those that are always there.
+CONVERTERS = {"project": Project}
 
 #: Under ``/v1``: path to resource.
 V1: dict[str, type[Any]] = {
@@ -21,6 +38,16 @@ V1: dict[str, type[Any]] = {
     "/maintenance-windows/<string:window_id>": windows.Window,
     "/maintenance-windows/<string:window_id>/start": windows.WindowStart,
     "/maintenance-windows/<string:window_id>/finish": windows.WindowFinish,
+    "/maintenance": sessions.Sessions,
+    "/maintenance/<string:session_id>": sessions.Session,
+    "/maintenance/<string:session_id>/detail": sessions.SessionDetail,
+    "/maintenance/<string:session_id>/<project:project_id>": replies.Part,
+    "/maintenance/<string:session_id>/<project:project_id>/<string:instance_id>": (
+        replies.InstancePart
+    ),
+    "/maintenance-flows": flows.Flows,
+    "/instance/<string:instance_id>": constraints.Instance,
+    "/instance_group/<string:group_id>": constraints.Group,
     "/hosts/<string:ref>/maintenance": objects.HostMaintenance,
     "/cells/<string:ref>/maintenance": objects.CellMaintenance,
     "/regions/<string:ref>/maintenance": objects.RegionMaintenance,

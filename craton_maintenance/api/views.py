@@ -1,8 +1,9 @@
 """Windows and events as those who may see them see them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from craton_maintenance.db import windows
 from craton_maintenance.domain import times, window
 from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.service import Service
@@ -20,13 +21,10 @@ class WindowViews:
         self._url = service.public_url
 
     def _common(self, row: Any) -> dict[str, Any]:
-        facts = window.Times(
-            row.start_at, row.end_at, row.started_at, row.finished_at, row.cancelled_at
-        )
         return {
             "id": row.id,
             "revision": row.revision,
-            "state": window.state(facts, self._now).value,
+            "state": window.state(windows.times_of(row), self._now).value,
             "start": times.text(row.start_at),
             "end": _time(row.end_at),
             "announcement": row.announcement,
@@ -41,11 +39,13 @@ class WindowViews:
         row: Any,
         hosts: Collection[HostKey] | None = None,
         parts: dict[str, tuple[str, ...]] | None = None,
+        session: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """Everything.
 
         :param hosts: also the hosts covered
         :param parts: also each project's servers
+        :param session: ``id`` and ``state`` of the session that carries it out
         """
         target = None
         if row.target_host is not None:
@@ -54,6 +54,7 @@ class WindowViews:
             "scope": row.scope,
             "reason": row.reason,
             "target_host": target,
+            "workflow": row.workflow,
             "approved": bool(row.approved),
             "allow_overlap": bool(row.allow_overlap),
             "started_at": _time(row.started_at),
@@ -73,11 +74,17 @@ class WindowViews:
                 {"project_id": project_id, "servers": list(servers)}
                 for project_id, servers in sorted(parts.items())
             ]
-        return shown
+        return shown | ({"session": dict(session)} if session else {})
 
-    def project(self, row: Any, servers: Sequence[str]) -> dict[str, Any]:
-        """A project's part: nothing of hosts, of others, or of the operators' reasons."""
-        return self._common(row) | {"servers": list(servers), "servers_count": len(servers)}
+    def project(
+        self, row: Any, servers: Sequence[str], session: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        """A project's part: nothing of hosts, of others, or of the operators' reasons.
+
+        :param session: ``id`` and ``state`` of the session that the project was told of
+        """
+        shown = self._common(row) | {"servers": list(servers), "servers_count": len(servers)}
+        return shown | ({"session": dict(session)} if session else {})
 
     def state(self, row: Any) -> window.State:
         """The window's state at this answer's moment."""

@@ -7,9 +7,31 @@ look; ``member`` and ``reader`` of a project for its own part.
 from oslo_config import cfg
 from oslo_policy import opts, policy
 
-from craton_maintenance.policies import craton, events, inventory, links, objects, windows
+from craton_maintenance.policies import (
+    constraints,
+    craton,
+    events,
+    flows,
+    inventory,
+    links,
+    objects,
+    replies,
+    sessions,
+    windows,
+)
 
-MODULES = (windows, objects, events, links, inventory, craton)
+MODULES = (
+    windows,
+    sessions,
+    replies,
+    constraints,
+    flows,
+    objects,
+    events,
+    links,
+    inventory,
+    craton,
+)
 
 
 def list_rules() -> list[policy.DocumentedRuleDefault]:

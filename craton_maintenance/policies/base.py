@@ -5,6 +5,7 @@ from oslo_policy import policy
 ADMIN = "role:admin"
 OPERATOR_READ = "role:admin or (role:reader and system_scope:all)"
 PROJECT_READ = "(role:member or role:reader or role:admin) and project_id:%(project_id)s"
+PROJECT_WRITE = "(role:member or role:admin) and project_id:%(project_id)s"
 
 PREFIX = "maintenance"
 

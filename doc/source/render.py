@@ -1,5 +1,6 @@
 """Directives that render what the code declares: nothing is documented twice."""
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -46,7 +47,7 @@ class Operations(_Rendered):
                     if getattr(function, "operation", None) is None:
                         continue
                     does = (function.__doc__ or "").split("\n")[0]
-                    shown = f"{prefix}{path}".replace("<string:", "{").replace(">", "}")
+                    shown = re.sub(r"<\w+:(\w+)>", r"{\1}", f"{prefix}{path}")
                     found += [f"   * - {method.upper()}", f"     - ``{shown}``", f"     - {does}"]
         return [*found, ""]
 

@@ -16,6 +16,7 @@ from craton_maintenance.db import search
 from craton_maintenance.domain import window
 from craton_maintenance.errors import Code, Problem, bad_field
 from craton_maintenance.policies import events as rules
+from craton_maintenance.sessions import handover
 
 _LIMIT = 100
 #: Seconds between signs of life in a stream: proxies end silent connections.
@@ -53,6 +54,7 @@ class Events(Resource):
             seconds = min(call.query["wait"], call.service.conf.api.max_wait)
             with room.enter(whose):
                 found = room.wait_for(whose, lambda: reader.after(since), seconds)
+        reader.handed_over()
         return {"events": found, "next": reader.cursor(found, since)}
 
 
@@ -89,6 +91,8 @@ class _Reader:
         self._limit = call.query.get("limit", _LIMIT)
         #: the field that a reader continues from
         self.number = "position" if whose is EVERYBODY else "seq"
+        #: notices in what was read last
+        self._notices: list[str] = []
 
     def after(self, since: int) -> list[dict[str, Any]]:
         with self._call.service.database.read() as connection:
@@ -96,7 +100,13 @@ class _Reader:
                 rows = store.after_position(connection, since, self._limit)
             else:
                 rows = store.after_seq(connection, self._whose, since, self._limit)
+        self._notices = [row.notice_id for row in rows if row.notice_id is not None]
         return [views.event(row, self._call.is_operator) for row in rows]
+
+    def handed_over(self) -> None:
+        """What was read last has reached the reader: a project has what it is asked."""
+        if self._call.caller.project_id == self._whose:
+            handover.read(self._call.service, self._whose, self._notices)
 
     def cursor(self, found: list[dict[str, Any]], since: int) -> int:
         return found[-1][self.number] if found else since
@@ -139,5 +149,6 @@ def _stream(reader: _Reader, room: WaitingRoom, whose: str, since: int) -> Itera
             data = json.dumps(event, separators=(",", ":"))
             yield f"id: {number}\nevent: {event['event_type']}\ndata: {data}\n\n"
             since = number
+        reader.handed_over()
         if not found:
             yield ": still here\n\n"

@@ -14,6 +14,7 @@ from craton_maintenance.domain import window
 from craton_maintenance.domain.scope import HostKey, Item, Kind
 from craton_maintenance.errors import Code, Problem, not_found
 from craton_maintenance.policies import objects as rules
+from craton_maintenance.sessions import announce
 from craton_maintenance.windows import names
 
 #: Of Craton's INTEGER columns.
@@ -60,10 +61,11 @@ class ObjectMaintenance(Resource):
                 row = use.change(
                     transaction, set_already.id, call.body, call.caller.actor, call.revision
                 )
-                return answer(call, row)
+                return answer(call, transaction, row)
             named = {"name": item.name} | ({"region": item.region} if item.region else {})
             request = call.body | {"scope": {item.kind.value: [named]}}
-            return answer(call, use.set(transaction, request, call.caller.actor), 201)
+            row = use.set(transaction, request, call.caller.actor)
+            return answer(call, transaction, row, 201)
 
         return call.service.database.write(work)
 
@@ -78,6 +80,7 @@ class ObjectMaintenance(Resource):
             row = _own(call, search.pending_naming(transaction.connection, item), item)
             if row is None:
                 raise Problem(404, Code.NOT_FOUND, "No window is set on just this.")
+            announce.refuse_running(transaction.connection, row.id)
             is_open = WindowViews(call.service).state(row) is window.State.OPEN
             end = call.service.windows.finish if is_open else call.service.windows.cancel
             end(transaction, row.id, call.caller.actor, call.revision)

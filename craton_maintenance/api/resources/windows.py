@@ -8,10 +8,11 @@ from flask_restful import Resource
 from craton_maintenance.api import paging
 from craton_maintenance.api.operation import Answer, Call, operation
 from craton_maintenance.api.views import WindowViews
-from craton_maintenance.db import search, tables
+from craton_maintenance.db import search, session_views, tables
 from craton_maintenance.db import windows as store
 from craton_maintenance.errors import Code, Problem, not_found
 from craton_maintenance.policies import windows as rules
+from craton_maintenance.sessions import announce
 
 
 class Windows(Resource):
@@ -40,7 +41,8 @@ class Windows(Resource):
             else:
                 ids = [row.id for row in rows]
                 parts = store.parts_of(connection, call.project_id, ids)
-                shown = [views.project(row, parts[row.id]) for row in rows]
+                found = sessions(connection, rows, call.project_id)
+                shown = [views.project(row, parts[row.id], found.get(row.id)) for row in rows]
         last = rows[-1].id if rows else None
         url = f"{call.service.public_url}/maintenance-windows"
         return {"maintenance_windows": shown, "links": paging.links(url, call.query, last, more)}
@@ -50,8 +52,8 @@ class Windows(Resource):
         """Set a window."""
 
         def work(transaction: Any) -> Answer:
-            row = call.service.windows.set(transaction, call.body, call.caller.actor)
-            return answer(call, row, 201)
+            row, _ = announce.window(call.service, transaction, call.body, call.caller.actor)
+            return answer(call, transaction, row, 201)
 
         return call.transact(work)
 
@@ -75,7 +77,8 @@ class Window(Resource):
             part = store.part(connection, window_id, call.project_id)
             if part is None:
                 raise not_found("maintenance window")
-            return Answer(views.project(row, part), 200, _etag(row))
+            session = sessions(connection, [row], call.project_id).get(row.id)
+            return Answer(views.project(row, part, session), 200, _etag(row))
 
     @operation(operator=rules.CHANGE, body="window-update", answer="window", generations=True)
     def patch(self, call: Call, window_id: str) -> Answer:
@@ -83,6 +86,7 @@ class Window(Resource):
         return call.transact(
             lambda transaction: answer(
                 call,
+                transaction,
                 call.service.windows.change(
                     transaction, window_id, call.body, call.caller.actor, call.revision
                 ),
@@ -94,6 +98,7 @@ class Window(Resource):
         """Cancel a window that has not opened."""
 
         def work(transaction: Any) -> Answer:
+            announce.refuse_running(transaction.connection, window_id)
             call.service.windows.cancel(transaction, window_id, call.caller.actor, call.revision)
             return Answer(None, 204)
 
@@ -109,6 +114,7 @@ class WindowStart(Resource):
         return call.transact(
             lambda transaction: answer(
                 call,
+                transaction,
                 call.service.windows.start(
                     transaction, window_id, call.caller.actor, call.revision
                 ),
@@ -122,14 +128,15 @@ class WindowFinish(Resource):
     @operation(operator=rules.FINISH, answer="window", generations=True)
     def post(self, call: Call, window_id: str) -> Answer:
         """Close an open window now."""
-        return call.transact(
-            lambda transaction: answer(
-                call,
-                call.service.windows.finish(
-                    transaction, window_id, call.caller.actor, call.revision
-                ),
+
+        def work(transaction: Any) -> Answer:
+            announce.refuse_running(transaction.connection, window_id)
+            row = call.service.windows.finish(
+                transaction, window_id, call.caller.actor, call.revision
             )
-        )
+            return answer(call, transaction, row)
+
+        return call.transact(work)
 
 
 def _refuse_operators_filters(call: Call) -> None:
@@ -146,12 +153,24 @@ def _refuse_operators_filters(call: Call) -> None:
         )
 
 
-def answer(call: Call, row: store.Row, status: int = 200) -> Answer:
+def answer(call: Call, transaction: Any, row: store.Row, status: int = 200) -> Answer:
     """A window that was just written, with its ETag, and where it is."""
     headers = _etag(row)
     if status == 201:
         headers["Location"] = f"{call.service.public_url}/maintenance-windows/{row.id}"
-    return Answer(WindowViews(call.service).operator(row), status, headers)
+    session = sessions(transaction.connection, [row]).get(row.id)
+    return Answer(WindowViews(call.service).operator(row, session=session), status, headers)
+
+
+def sessions(
+    connection: Any, rows: Sequence[store.Row], project_id: str | None = None
+) -> dict[str, dict[str, str]]:
+    """By window, ``id`` and ``state`` of the session that carries it out.
+
+    :param project_id: only what this project was told of; None: all
+    """
+    ids = [row.id for row in rows if row.workflow is not None]
+    return session_views.of_windows(connection, ids, project_id) if ids else {}
 
 
 def _etag(row: store.Row) -> dict[str, str]:
@@ -162,8 +181,12 @@ def _whole(
     connection: Any, views: WindowViews, call: Call, rows: Sequence[store.Row]
 ) -> list[dict[str, Any]]:
     """Windows as operators see them, with hosts and projects if asked for."""
+    found = sessions(connection, rows)
     if not call.query.get("details"):
-        return [views.operator(row) for row in rows]
+        return [views.operator(row, session=found.get(row.id)) for row in rows]
     ids = [row.id for row in rows]
     hosts, parts = store.hosts_by_window(connection, ids), store.parts_by_window(connection, ids)
-    return [views.operator(row, hosts.get(row.id, ()), parts.get(row.id, {})) for row in rows]
+    return [
+        views.operator(row, hosts.get(row.id, ()), parts.get(row.id, {}), found.get(row.id))
+        for row in rows
+    ]

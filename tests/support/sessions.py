@@ -1,0 +1,142 @@
+"""Sessions as an engine would have left them, put into the database by hand."""
+
+import dataclasses
+import datetime as dt
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from craton_maintenance.db import sessions as store
+from craton_maintenance.db import windows
+from craton_maintenance.domain.scope import HostKey
+from craton_maintenance.domain.session import machine
+from craton_maintenance.domain.session.model import (
+    Action,
+    Notice,
+    NoticeStatus,
+    Server,
+    ServerState,
+    Session,
+    State,
+)
+from craton_maintenance.service import Service
+
+#: What a notice about servers offers.
+ACTIONS = tuple(action.value for action in Action)
+
+
+class Made:
+    """A session of a window, and what is done to it without an engine."""
+
+    def __init__(self, service: Service, window_id: str, workflow: str = "default") -> None:
+        self._service = service
+        self.id = str(uuid.uuid4())
+        with service.database.read() as connection:
+            hosts = windows.hosts(connection, window_id)
+        session = machine.begin(
+            self.id, window_id, workflow, hosts, service.clock(), {"release": "next"}, []
+        )
+        service.database.write(lambda transaction: store.insert(transaction, session, "admin"))
+
+    @property
+    def path(self) -> str:
+        return f"/v1/maintenance/{self.id}"
+
+    def load(self) -> Session:
+        with self._service.database.read() as connection:
+            row = store.get(connection, self.id)
+            assert row is not None
+            return store.load(connection, row)
+
+    def change(self, **values: Any) -> Session:
+        """Replace fields of the session."""
+        before = self.load()
+        after = dataclasses.replace(before, **values)
+
+        def save(transaction: Any) -> None:
+            store.save(transaction, before, after, self._service.clock())
+
+        self._service.database.write(save)
+        return after
+
+    def state(self, state: State, **values: Any) -> None:
+        self.change(state=state, **values)
+
+    def host(self, key: HostKey, **values: Any) -> None:
+        hosts = dict(self.load().hosts)
+        hosts[key] = dataclasses.replace(hosts[key], **values)
+        self.change(hosts=hosts)
+
+    def tell(self, project_id: str, servers: Sequence[str]) -> None:
+        """The project has been told of these servers."""
+        self.change(projects=self.load().projects | {project_id: tuple(servers)})
+
+    def server(self, server_id: str, project_id: str, host: HostKey, **values: Any) -> None:
+        """The server was found on a host of the session."""
+        made = Server(server_id, project_id, host, **({"state": ServerState.ASKED} | values))
+        self.change(servers=self.load().servers | {server_id: made})
+
+    def ask(
+        self,
+        project_id: str,
+        state: State,
+        servers: Sequence[str],
+        seconds: float = 120.0,
+        delivered: bool = True,
+        **values: Any,
+    ) -> str:
+        """Ask a project something; the notice's id.
+
+        :param delivered: the project has it
+        """
+        now = self._service.clock()
+        asks = state in (State.PREPARE_MAINTENANCE, State.PLANNED_MAINTENANCE)
+        made = Notice(
+            id=str(uuid.uuid4()),
+            project_id=project_id,
+            state=state.value,
+            servers=tuple(servers),
+            created_at=now,
+            **{
+                "reply_seconds": seconds,
+                "reply_at": now + dt.timedelta(seconds=seconds),
+                "actions_at": now + dt.timedelta(seconds=seconds) if asks else None,
+                "actions": ACTIONS if asks else (),
+                "status": NoticeStatus.OPEN,
+            }
+            | values,
+        )
+        session = self.load()
+        told = {*session.projects.get(project_id, ()), *servers}
+        self.change(
+            notices=session.notices | {made.id: made},
+            projects=session.projects | {project_id: tuple(sorted(told))},
+        )
+        if delivered:
+            self.delivered(made.id)
+        return made.id
+
+    def delivered(self, notice_id: str) -> None:
+        """The broker has taken it now."""
+        self.write_notice(notice_id, delivered_at=self._service.clock())
+
+    def write_notice(self, notice_id: str, **values: Any) -> None:
+        """Write columns of a notice."""
+        table = store.notices
+        statement = table.update().where(table.c.id == notice_id).values(**values)
+        self._service.database.write(lambda transaction: transaction.execute(statement))
+
+    def inputs(self) -> list[dict[str, Any]]:
+        """What came in and was not taken yet."""
+        table = store.inputs
+        with self._service.database.read() as connection:
+            rows = connection.execute(
+                table.select().where(table.c.session_id == self.id).order_by(table.c.id)
+            ).all()
+        return [{"kind": row.kind} | row.data for row in rows]
+
+    def notice(self, notice_id: str) -> Any:
+        """A notice's row."""
+        table = store.notices
+        with self._service.database.read() as connection:
+            return connection.execute(table.select().where(table.c.id == notice_id)).one()
