@@ -1,8 +1,10 @@
 """What the API, the engine and commands share: one deployment, put together."""
 
+import dataclasses
 import datetime as dt
 import functools
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 
 import sqlalchemy as sa
@@ -10,8 +12,11 @@ from oslo_config import cfg
 
 from craton_maintenance.db import settings
 from craton_maintenance.db.database import Database, Transaction
+from craton_maintenance.domain.session.model import Policy
+from craton_maintenance.sessions.service import Sessions
 from craton_maintenance.windows.service import Windows
 from craton_maintenance.windows.telling import Speaker
+from craton_maintenance.workflow import catalogue
 
 #: Who notifications for operators go to while nothing better is known.
 _NOBODY = {"project_id": "admin", "user_id": "craton-maintenance"}
@@ -20,6 +25,12 @@ _NOBODY = {"project_id": "admin", "user_id": "craton-maintenance"}
 def utcnow() -> dt.datetime:
     """The clock that everything runs by outside of tests."""
     return dt.datetime.now(dt.UTC)
+
+
+def policy(conf: cfg.ConfigOpts) -> Policy:
+    """What the operator has set for sessions."""
+    names = [field.name for field in dataclasses.fields(Policy)]
+    return Policy(**{name: conf.sessions[name] for name in names})
 
 
 class Service:
@@ -43,12 +54,37 @@ class Service:
         self.news = threading.Event()
         #: set when something came in for a session in this process, as ``news`` is
         self.session_news = threading.Event()
+        #: set when a session has steps to be done
+        self.step_news = threading.Event()
+        #: by region: set when Nova's notifications say that something moves
+        self.moved: defaultdict[str, threading.Event] = defaultdict(threading.Event)
         self.windows = Windows(
             clock=clock,
             speaker=self._speaker,
             longest=dt.timedelta(days=conf.windows.max_days),
             wake=self.news.set,
         )
+        self.sessions = Sessions(
+            clock=clock,
+            speaker=self._speaker,
+            windows=self.windows,
+            policy=policy(conf),
+            flows=lambda: self.catalogue.flows,
+            wake=self.news.set,
+            wake_engine=self._wake_sessions,
+        )
+
+    def _wake_sessions(self) -> None:
+        self.session_news.set()
+        self.step_news.set()
+
+    @functools.cached_property
+    def catalogue(self) -> catalogue.Catalogue:
+        """The flows that there are.
+
+        :raises craton_maintenance.workflow.catalogue.CatalogueError: the file is wrong
+        """
+        return catalogue.load(self.conf)
 
     @functools.cached_property
     def public_url(self) -> str:

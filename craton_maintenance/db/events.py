@@ -49,6 +49,7 @@ def append(
                 "event_type": event.type.value,
                 "audience": event.audience.value,
                 "window_id": event.window_id,
+                "notice_id": event.notice_id,
                 "created_at": now,
                 "payload": dict(event.payload),
                 "servers": None if event.servers is None else list(event.servers),

@@ -26,7 +26,8 @@ def in_state(state: State, now: Any) -> sa.ColumnElement[bool]:
     """``domain.window.state`` as a condition; a test holds one against the other."""
     cancelled = sa.and_(windows.c.cancelled_at.is_not(None), windows.c.cancelled_at <= now)
     opened = now >= _OPENS
-    closed = sa.and_(_CLOSES.is_not(None), now >= _CLOSES, opened)
+    held = sa.and_(windows.c.workflow.is_not(None), windows.c.finished_at.is_(None))
+    closed = sa.and_(_CLOSES.is_not(None), now >= _CLOSES, opened, sa.not_(held))
     return {
         State.CANCELLED: cancelled,
         State.SCHEDULED: sa.and_(sa.not_(cancelled), sa.not_(opened)),

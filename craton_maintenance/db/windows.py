@@ -18,7 +18,19 @@ Row = sa.Row[Any]
 
 def times_of(row: Row) -> Times:
     """The facts that a window's state follows from."""
-    return Times(row.start_at, row.end_at, row.started_at, row.finished_at, row.cancelled_at)
+    return Times(
+        row.start_at,
+        row.end_at,
+        row.started_at,
+        row.finished_at,
+        row.cancelled_at,
+        held=is_held(row.workflow, row.finished_at),
+    )
+
+
+def is_held(workflow: str | None, finished_at: dt.datetime | None) -> bool:
+    """Whether a window ends with its session, and that is not over."""
+    return workflow is not None and finished_at is None
 
 
 def get(connection: sa.Connection, window_id: str) -> Row | None:

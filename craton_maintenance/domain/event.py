@@ -20,6 +20,8 @@ LONGEST_VALUE = 255
 
 SERVICE = "craton-maintenance"
 
+_OF_WINDOWS = "maintenance.window."
+
 
 class Type(enum.StrEnum):
     """Event types, each documented once, here."""
@@ -34,6 +36,14 @@ class Type(enum.StrEnum):
     WINDOW_CLOSED = "maintenance.window.closed"
     #: A window was withdrawn, or does not concern the project any more.
     WINDOW_CANCELLED = "maintenance.window.cancelled"
+    #: A project is asked about its servers, or told that an action is done.
+    SCHEDULED = "maintenance.scheduled"
+    #: A host of a session has entered a state; to operators only.
+    HOST = "maintenance.host"
+    #: A session has entered a state, or got on; to operators only.
+    SESSION = "maintenance.session"
+    #: A project has answered what it was asked; to operators only.
+    REPLY = "maintenance.reply"
     #: What an operator wrote into Craton's variable was not taken; to operators only.
     VARIABLE_REFUSED = "maintenance.variable.refused"
 
@@ -83,13 +93,22 @@ class Event:
     payload: Mapping[str, Any]
     #: all the project's servers concerned; None in events for operators
     servers: tuple[str, ...] | None = None
+    #: the notice that it hands over: the relay does not publish one that is superseded
+    notice_id: str | None = None
 
     @property
     def schema(self) -> str:
         """The name of the schema that the payload is valid by."""
-        if self.type is Type.VARIABLE_REFUSED:
-            return "event-variable"
-        return f"event-window-{self.audience.value}"
+        return _SCHEMA.get(self.type, f"event-window-{self.audience.value}")
+
+
+_SCHEMA = {
+    Type.SCHEDULED: "event-scheduled",
+    Type.HOST: "event-host",
+    Type.SESSION: "event-session",
+    Type.REPLY: "event-reply",
+    Type.VARIABLE_REFUSED: "event-variable",
+}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -117,7 +136,8 @@ def fits(value: object) -> bool:
     return len(str(value)) <= LONGEST_VALUE
 
 
-def _cut(value: str) -> str:
+def cut(value: str) -> str:
+    """A text that survives Ceilometer, with a sign where it was longer."""
     return value if fits(value) else value[: LONGEST_VALUE - 1] + "…"
 
 
@@ -136,7 +156,7 @@ def _common(window: WindowFacts, project_id: str, url: str, cause: Cause) -> dic
     if window.end is not None:
         payload["end"] = times.text(window.end)
     if window.announcement:
-        payload["announcement"] = _cut(window.announcement)
+        payload["announcement"] = cut(window.announcement)
     if window.expected_interruption is not None:
         payload["expected_interruption"] = window.expected_interruption
     if window.retire:
@@ -179,9 +199,9 @@ def for_admin(
     :param counts: ``hosts_count``, ``projects_count`` and ``servers_count``
     :param actor: who did it
     """
-    payload = _common(window, project_id, url, cause) | dict(counts) | {"actor": _cut(actor)}
+    payload = _common(window, project_id, url, cause) | dict(counts) | {"actor": cut(actor)}
     if window.reason:
-        payload["reason"] = _cut(window.reason)
+        payload["reason"] = cut(window.reason)
     scope = {kind: ",".join(names) for kind, names in window.scope.items() if names}
     if fits(scope):
         payload["scope"] = scope
@@ -199,13 +219,47 @@ def variable_refused(
         "service": SERVICE,
         "project_id": project_id,
         "kind": kind,
-        "name": _cut(name),
+        "name": cut(name),
         "code": code,
-        "message": _cut(message),
+        "message": cut(message),
     }
     if region is not None:
-        payload["region"] = _cut(region)
+        payload["region"] = cut(region)
     return Event(Type.VARIABLE_REFUSED, Audience.ADMIN, project_id, None, payload)
+
+
+def replied(
+    admin_project_id: str,
+    session_id: str,
+    from_project: str,
+    state: str,
+    counts: Mapping[str, int],
+    actor: str,
+    notice_id: str | None = None,
+    not_before: dt.datetime | None = None,
+) -> Event:
+    """A project has answered what it was asked.
+
+    :param state: its answer, such as ``ACK_MAINTENANCE``
+    :param counts: ``notices_count`` and ``servers_count``
+    :param actor: the user who has answered
+    :param notice_id: where it answered a single notice
+    :param not_before: the later time that it was granted
+    """
+    payload: dict[str, Any] = {
+        "service": SERVICE,
+        "project_id": admin_project_id,
+        "session_id": session_id,
+        "from_project": from_project,
+        "state": state,
+        "actor": cut(actor),
+        **counts,
+    }
+    if notice_id is not None:
+        payload["notice_id"] = notice_id
+    if not_before is not None:
+        payload["not_before"] = times.text(not_before)
+    return Event(Type.REPLY, Audience.ADMIN, admin_project_id, None, payload)
 
 
 def replay(events: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -219,7 +273,8 @@ def replay(events: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     everything, but for ``revision``: an edit that a project does not see (the reason,
     say) makes a new revision and no event, so the one told last may be older.
 
-    :param events: as ``GET /v1/events`` gives them: ``seq``, ``payload``, ``servers``
+    :param events: as ``GET /v1/events`` gives them: ``seq``, ``event_type``, ``payload``,
+        ``servers``
     :returns: by window id: ``state``, ``revision``, ``start``, ``end``, ``servers``
     """
     pending: dict[str, dict[str, Any]] = {}
@@ -229,7 +284,7 @@ def replay(events: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
             continue
         seen = event["seq"]
         payload = event["payload"]
-        if "window_id" not in payload:
+        if not event["event_type"].startswith(_OF_WINDOWS):
             continue
         if State(payload["state"]) in FINAL:
             pending.pop(payload["window_id"], None)

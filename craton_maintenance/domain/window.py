@@ -51,6 +51,8 @@ class Times:
     finished_at: dt.datetime | None = None
     #: when it was withdrawn
     cancelled_at: dt.datetime | None = None
+    #: a session works on it: it stays open past its end, until the session is over
+    held: bool = False
 
     @property
     def opens(self) -> dt.datetime:
@@ -73,7 +75,7 @@ def state(times: Times, now: dt.datetime) -> State:
         return State.CANCELLED
     if now < times.opens:
         return State.SCHEDULED
-    if times.closes is not None and times.closes <= now:
+    if times.closes is not None and times.closes <= now and not times.held:
         return State.CLOSED
     return State.OPEN
 
@@ -88,7 +90,9 @@ def due(times: Times, told: State) -> dt.datetime | None:
         return None
     if times.cancelled_at is not None:
         return times.cancelled_at
-    return times.opens if told is State.SCHEDULED else times.closes
+    if told is State.SCHEDULED:
+        return times.opens
+    return None if times.held else times.closes
 
 
 def path(told: State, now_state: State) -> tuple[State, ...]:

@@ -13,9 +13,11 @@ from craton_maintenance.engine import bus, listener
 from craton_maintenance.engine.clock import Clock, Follower
 from craton_maintenance.engine.housekeeping import Housekeeping
 from craton_maintenance.engine.relay import Relay
+from craton_maintenance.engine.sessions import Decider, Steps, Watcher
 from craton_maintenance.engine.sync import PeriodicSync
 from craton_maintenance.engine.variables import VariablesPoll
 from craton_maintenance.engine.worker import Worker
+from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.nova.credentials import Region
 from craton_maintenance.service import Service
 
@@ -46,6 +48,18 @@ class Engine:
             Worker("clock", Clock(service).work),
             Worker("follower", Follower(service).work),
             Worker("housekeeping", Housekeeping(service).work),
+            Worker("sessions", Decider(service).work, service.session_news),
+        ]
+        clouds = {region.name: Cloud(service.conf, region) for region in regions}
+        self._steps = Steps(service, clouds, self.owner)
+        self._workers.append(Worker("steps", self._steps.work, service.step_news))
+        self._workers += [
+            Worker(
+                f"watch-{region.name}",
+                Watcher(service, region, clouds[region.name], self.owner).work,
+                service.moved[region.name],
+            )
+            for region in regions
         ]
         if bus.configured(service.conf):
             self._bus = bus.Bus(service.conf)
@@ -74,6 +88,7 @@ class Engine:
         """End in good order: what is under way is finished, leases are given up."""
         for worker in self._workers:
             worker.stop()
+        self._steps.close()
         late = [worker.name for worker in self._workers if not worker.join(_GRACE)]
         if late:
             LOG.warning("did not end in %s s: %s", _GRACE, ", ".join(late))

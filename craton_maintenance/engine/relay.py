@@ -13,10 +13,11 @@ same.
 import enum
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from craton_maintenance.db import events, leases, sinks
+from craton_maintenance.db import events, leases, notices, sinks
+from craton_maintenance.db.database import Transaction
 from craton_maintenance.engine.bus import NotTaken
 from craton_maintenance.engine.lease import Lease
 from craton_maintenance.service import Service
@@ -115,36 +116,61 @@ class Relay:
             if not waiting:
                 return Outcome.NOTHING
             user_id = self._service.identity(connection)["user_id"]
+            asked = notices.waiting(
+                connection, (event.notice_id for event in waiting if event.notice_id)
+            )
         try:
-            self._deliver(waiting, user_id)
+            self._deliver(waiting, asked, user_id)
         except NotTaken as error:
             self._failed(error)
             return Outcome.NOT_TAKEN
         self._pause = 0.0
         return Outcome.DELIVERED
 
-    def _deliver(self, waiting: Sequence[Any], user_id: str) -> None:
-        taken, moved_at = self._position, time.monotonic()
+    def _deliver(self, waiting: Sequence[Any], asked: Mapping[str, Any], user_id: str) -> None:
+        """
+        :param asked: by id, the notices that these events hand over
+        """
+        taken, moved_at, handed = self._position, time.monotonic(), list[Any]()
         try:
             for event in waiting:
-                self._sender.send(event, user_id)
+                notice = asked.get(event.notice_id or "")
+                if notice is None or self._goes_out(notice):
+                    self._sender.send(event, user_id)
+                if notice is not None:
+                    handed.append(notice)
                 taken = event.position
                 if time.monotonic() - moved_at >= _STRIDE:
-                    self._advance(taken)
-                    moved_at = time.monotonic()
+                    self._advance(taken, handed)
+                    moved_at, handed = time.monotonic(), []
                     if self._fence is None:
                         return
         finally:
             if taken != self._position:
-                self._advance(taken)
+                self._advance(taken, handed)
 
-    def _advance(self, position: int) -> None:
+    def _goes_out(self, notice: Any) -> bool:
+        """A notice that was superseded, or whose time is nearly over, is not published.
+
+        Whoever gets one has the time that it says; so it is asked anew.
+        """
+        return notices.is_wanted(notice) and not notices.is_stale(notice, self._service.clock())
+
+    def _advance(self, position: int, handed: Sequence[Any]) -> None:
         """Move the cursor, and keep the lease while there is a lot to deliver."""
-        fence = self._fence or 0
+        fence, now = self._fence or 0, self._service.clock()
         self._position = position
-        moved = self._service.database.write(
-            lambda transaction: sinks.advance(transaction, self._name, position, fence)
-        )
+        counts = self._service.conf.sessions.handover in ("any", "bus")
+
+        def move(transaction: Transaction) -> bool:
+            if not sinks.advance(transaction, self._name, position, fence):
+                return False
+            if counts and handed:
+                notices.handed_over(transaction, handed, now)
+                transaction.after_commit(self._service.session_news.set)
+            return True
+
+        moved = self._service.database.write(move)
         if not moved:
             LOG.warning("another engine delivers to %s by now", self._name)
             self._fence = None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from craton_maintenance.db import events as event_store
+from craton_maintenance.db import sessions as session_store
 from craton_maintenance.db import windows as store
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.domain import impact, scope, window
@@ -178,6 +179,8 @@ class Upkeep:
         store.update(
             transaction, row["id"], {key: value for key, value in row.items() if key != "id"}
         )
+        if row.get("workflow") is not None:
+            session_store.touch_window(transaction, row["id"], now)
         events = list(first or ())
         if states:
             events += telling.reached(self.speaker(transaction), states, row, parts, cause, actor)
@@ -200,7 +203,12 @@ class Upkeep:
 
 def times_of(row: Mapping[str, Any]) -> Times:
     return Times(
-        row["start_at"], row["end_at"], row["started_at"], row["finished_at"], row["cancelled_at"]
+        row["start_at"],
+        row["end_at"],
+        row["started_at"],
+        row["finished_at"],
+        row["cancelled_at"],
+        held=store.is_held(row.get("workflow"), row["finished_at"]),
     )
 
 

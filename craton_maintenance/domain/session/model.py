@@ -78,9 +78,7 @@ class HostState(enum.StrEnum):
 
 
 #: A host in one of these is done with.
-HOST_OVER = frozenset(
-    {HostState.RETURNED, HostState.RETIRED, HostState.FAILED, HostState.SKIPPED}
-)
+HOST_OVER = frozenset({HostState.RETURNED, HostState.RETIRED, HostState.FAILED, HostState.SKIPPED})
 
 
 class ServerState(enum.StrEnum):
@@ -219,6 +217,8 @@ class Host:
     foreign: bool = False
     #: somebody enabled it meanwhile, so often
     reenabled: int = 0
+    #: Nova has no service there: nothing to drain, nothing to prove; the operator says so
+    outside_nova: bool = False
     surveyed: bool = False
     proved_at: dt.datetime | None = None
     #: actions of the host's work that are done
@@ -228,6 +228,7 @@ class Host:
     #: ``IN_MAINTENANCE`` was told and not yet followed
     told: bool = False
     verify_until: dt.datetime | None = None
+    verified: bool = False
     #: nothing is tried before
     not_before: dt.datetime | None = None
     began_at: dt.datetime | None = None
@@ -269,15 +270,21 @@ class Server:
     awaits_until: dt.datetime | None = None
     #: number of Nova's newest migration of the server before ours
     migration_before: int = 0
+    #: its owner acts on it until then
+    own_until: dt.datetime | None = None
     #: earliest moment of the action
     not_before: dt.datetime | None = None
-    #: it counts as a member out from then on
+    #: its group counts it as out: it is being acted on, or was until a moment ago
+    out: bool = False
     out_since: dt.datetime | None = None
     #: it is back; its group may lose another member ``recovery`` seconds later
     back_at: dt.datetime | None = None
     attempts: int = 0
     #: times that its owner was granted a later time
     postponed: int = 0
+    #: its move did not end and was aborted; then its owner is asked once more
+    aborted: bool = False
+    asked_again: bool = False
     #: we stopped it, so we start it again
     stopped_by_us: bool = False
     #: its owner was told that the action is done
@@ -327,6 +334,13 @@ class Notice:
     #: servers whose owner has answered already
     answered: tuple[str, ...] = ()
 
+    @property
+    def deadline(self) -> dt.datetime | None:
+        """When the default applies; None while the notice was not handed over."""
+        if self.delivered_at is None or self.reply_at is None:
+            return None
+        return max(self.reply_at, self.delivered_at + dt.timedelta(seconds=self.reply_seconds))
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Session:
@@ -349,8 +363,6 @@ class Session:
     aborting: bool = False
     #: everybody has been told of the maintenance
     announced: bool = False
-    #: a host has been emptied, or was empty: the rest may follow
-    opened: bool = False
     scale_in_rounds: int = 0
     #: free and used capacity by host as surveyed last
     capacity: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -359,11 +371,14 @@ class Session:
     survey: int | None = None
     waves: int = 0
     next_step: int = 1
+    next_notice: int = 1
     percent_done: int = 0
     finished_at: dt.datetime | None = None
     problem: Problem | None = None
     hosts: Mapping[HostKey, Host] = dataclasses.field(default_factory=dict)
     servers: Mapping[str, Server] = dataclasses.field(default_factory=dict)
+    #: the projects that were told, with the servers that they were told of
+    projects: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
     #: open notices, and those that may still be answered
     notices: Mapping[str, Notice] = dataclasses.field(default_factory=dict)
 
@@ -483,6 +498,13 @@ class Reply:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Stale:
+    """A notice could not be handed over in time: it was not published."""
+
+    notice_id: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class StepEnded:
     """A step has ended."""
 
@@ -505,7 +527,7 @@ class Order:
     reason: str = ""
 
 
-Input = Reply | StepEnded | Order
+Input = Reply | Stale | StepEnded | Order
 
 
 # -- what is known beside ------------------------------------------------------------
@@ -613,6 +635,8 @@ class Policy:
     power_timeout: float = 600.0
     max_attempts: int = 3
     late_server_wait: float = 300.0
+    #: ``ask`` or ``default``: its owner was to move a server and has not
+    own_action_late: str = "ask"
     verify_timeout: float = 1800.0
     #: pause between two tries
     retry_pause: float = 5.0

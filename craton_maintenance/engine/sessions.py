@@ -1,0 +1,183 @@
+"""Sessions in the engine: decisions, the steps that follow from them, and Nova watched.
+
+Decisions need no owner, as the session's row is locked for each.  Steps do: an engine does
+those of the sessions that it holds the lease of, so that a step is begun once.  Whoever
+takes over from an engine that is gone waits until what it had begun must have ended, and
+then looks what came of it.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
+
+import keystoneauth1.exceptions
+from taskflow.patterns.linear_flow import Flow
+
+from craton_maintenance.db import sessions as store
+from craton_maintenance.domain.session.model import StepStatus
+from craton_maintenance.engine.lease import Lease
+from craton_maintenance.inventory.watch import Watch
+from craton_maintenance.nova.compute import Cloud
+from craton_maintenance.nova.credentials import Region
+from craton_maintenance.service import Service
+from craton_maintenance.workflow import flow
+
+LOG = logging.getLogger(__name__)
+
+#: Sessions, and steps, that one look deals with.
+_SESSIONS, _STEPS = 100, 1000
+
+
+class Decider:
+    """Decides for sessions that something came in for. Any number of engines may."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def work(self) -> float:
+        """A worker's ``work``.
+
+        :returns: seconds until a session is due, or until the next look
+        """
+        service = self._service
+        with service.database.read() as connection:
+            waiting = store.to_decide(connection, service.clock(), _SESSIONS)
+        for session_id in waiting:
+            service.database.write(partial(service.sessions.decide, session_id=session_id))
+        if waiting:
+            return 0.0
+        with service.database.read() as connection:
+            due = store.next_due(connection)
+        poll = service.conf.engine.poll_seconds
+        if due is None:
+            return poll
+        return min(poll, max(0.0, (due - service.clock()).total_seconds()))
+
+
+class Steps:
+    """Has steps done that wait, by the sessions whose lease this engine holds."""
+
+    def __init__(
+        self,
+        service: Service,
+        clouds: Mapping[str, Cloud],
+        owner: str,
+        executor: Executor | None = None,
+        run: Callable[[Flow], None] = flow.run,
+    ) -> None:
+        """
+        :param clouds: by region
+        :param owner: unique to this engine's process
+        :param executor: None: threads, ``[sessions] threads`` of them
+        """
+        self._service = service
+        self._doer = flow.Doer(service, clouds)
+        self._owner = owner
+        self._executor = executor or ThreadPoolExecutor(
+            service.conf.sessions.threads, thread_name_prefix="step"
+        )
+        self._run = run
+        self._leases: dict[str, Lease] = {}
+        #: steps that this engine is doing, by session and number
+        self._under_way: set[tuple[str, int]] = set()
+
+    def work(self) -> float:
+        """A worker's ``work``."""
+        service = self._service
+        with service.database.read() as connection:
+            rows = store.unended_steps(connection, _STEPS)
+            now = service.database.now(connection) if rows else None
+        self._keep({row.session_id for row in rows})
+        ready = [row for row in rows if now is not None and self._is_ready(row, now)]
+        for (session_id, _), some in _by_subject(ready).items():
+            fence = self._leases[session_id].hold()
+            if fence is not None:
+                self._begin(some, fence)
+        return service.conf.engine.poll_seconds
+
+    def close(self) -> None:
+        """Wait for what is under way."""
+        self._executor.shutdown(wait=True)
+
+    def _keep(self, sessions: set[str]) -> None:
+        """Leases of sessions with steps under way, or about to be."""
+        service = self._service
+        for session_id in sessions - self._leases.keys():
+            self._leases[session_id] = Lease(
+                service.database,
+                f"session:{session_id}",
+                self._owner,
+                service.conf.engine.lease_seconds,
+            )
+        busy = {session_id for session_id, _ in self._under_way}
+        for session_id in self._leases.keys() - sessions - busy:
+            del self._leases[session_id]
+        for session_id in busy:
+            self._leases[session_id].hold()
+
+    def _is_ready(self, row: store.Row, now: dt.datetime) -> bool:
+        if (row.session_id, row.number) in self._under_way:
+            return False
+        if row.status == StepStatus.CLAIMED.value:
+            # somebody's that is gone: its effect may come until then
+            return row.must_end_by is None or row.must_end_by <= now
+        return row.not_before is None or row.not_before <= self._service.clock()
+
+    def _begin(self, rows: Sequence[store.Row], fence: int) -> None:
+        keys = {(row.session_id, row.number) for row in rows}
+        self._under_way |= keys
+        try:
+            self._executor.submit(self._do, flow.of_subject(self._doer, rows, fence), keys)
+        except RuntimeError:
+            self._under_way -= keys  # it is being closed
+
+    def _do(self, what: Flow, keys: set[tuple[str, int]]) -> None:
+        try:
+            self._run(what)
+        except Exception:
+            LOG.exception("steps of %s were not ended; they are looked at again", what.name)
+        finally:
+            self._under_way -= keys
+
+
+def _by_subject(rows: Sequence[store.Row]) -> dict[tuple[str, str], list[store.Row]]:
+    """Steps by session, and the host or server that they are about."""
+    found: dict[tuple[str, str], list[store.Row]] = {}
+    for row in rows:
+        subject = row.server_id or f"{row.region}/{row.host}"
+        found.setdefault((row.session_id, subject), []).append(row)
+    return found
+
+
+class Watcher:
+    """Watches a region's Nova while sessions work there: one engine at a time."""
+
+    def __init__(self, service: Service, region: Region, cloud: Cloud, owner: str) -> None:
+        self._service = service
+        self._region = region.name
+        self._watch = Watch(service, region, cloud)
+        seconds = service.conf.engine.lease_seconds
+        self._lease = Lease(service.database, f"watch:{region.name}", owner, seconds)
+
+    def work(self) -> float:
+        """A worker's ``work``."""
+        service, conf = self._service, self._service.conf
+        with service.database.read() as connection:
+            working = store.is_worked_on(connection, self._region)
+        if not working:
+            return conf.engine.poll_seconds
+        if self._lease.hold() is None:
+            return conf.engine.lease_seconds / 4
+        try:
+            changed = self._watch.look()
+        except keystoneauth1.exceptions.ClientException as error:
+            LOG.warning("what moves in region %s can't be seen now: %s", self._region, error)
+            return conf.sessions.watch_seconds
+        if changed:
+            service.database.write(
+                lambda transaction: store.wake(transaction, self._region, service.clock())
+            )
+            service.session_news.set()
+        return conf.sessions.watch_seconds

@@ -1,0 +1,118 @@
+"""Steps as TaskFlow flows, in memory only: each task records its own row.
+
+A flow takes one subject, a host or a server, through the steps that are to be done for it
+now, and ends at each wait: what follows is the session's next decision.  After a crash
+the flow is made again from the rows that have not ended.
+"""
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import taskflow.engines
+from taskflow import task
+from taskflow.patterns.linear_flow import Flow
+
+from craton_maintenance.db import sessions as store
+from craton_maintenance.domain.session.model import Outcome, Result, Step, StepKind
+from craton_maintenance.nova.compute import Cloud
+from craton_maintenance.service import Service
+from craton_maintenance.workflow import steps as ways
+from craton_maintenance.workflow.plugins import run_plugin, time_limit
+
+LOG = logging.getLogger(__name__)
+
+#: Seconds that a step may take beside its longest call: to look, and to write the end.
+_MARGIN = 10.0
+
+#: Calls that a step makes one after the other at most, each within its time-out.
+_CALLS = 4
+
+
+class Doer:
+    """Does steps: claims them, has their effect, and stores how they ended."""
+
+    def __init__(self, service: Service, clouds: Mapping[str, Cloud]) -> None:
+        """
+        :param clouds: by region
+        """
+        self._service = service
+        self._clouds = clouds
+
+    def seconds(self, step: Step) -> float:
+        """The time within which a step's effect comes, or never will."""
+        conf = self._service.conf
+        if step.kind is StepKind.RUN_PLUGIN:
+            return time_limit(conf, step) + _MARGIN
+        return _CALLS * max(conf.sessions.call_timeout, conf.nova.timeout) + _MARGIN
+
+    def claim(self, row: store.Row, fence: int) -> bool:
+        """Begin a step, before its effect; False: another engine has it, or it was withdrawn."""
+        step, database = store.step_of(row), self._service.database
+
+        def work(transaction: Any) -> bool:
+            now = database.now(transaction.connection)
+            ends = now + dt.timedelta(seconds=self.seconds(step))
+            return store.claim(transaction, row, fence, now, ends)
+
+        return database.write(work)
+
+    def perform(self, session_id: str, step: Step, again: bool) -> Outcome:
+        """Have a step's effect, whatever happens."""
+        again = again or bool(step.params.get("again"))
+        try:
+            if step.kind is StepKind.RUN_PLUGIN:
+                deadline = time.monotonic() + time_limit(self._service.conf, step)
+                return run_plugin(self._service.conf, session_id, step, again, deadline)
+            cloud = self._clouds.get(step.host.region)
+            if cloud is None:
+                words = f"no cloud is configured for region {step.host.region}"
+                return Outcome(Result.LATER, words=words)
+            return ways.perform(cloud, step, again)
+        except Exception as error:  # a fault of ours must not leave the step without an end
+            LOG.exception("step %s of session %s failed", step.number, session_id)
+            return Outcome(Result.UNCLEAR, code="INTERNAL", words=type(error).__name__)
+
+    def end(self, session_id: str, step: Step, fence: int, outcome: Outcome) -> None:
+        """Store how a step ended, for the session to decide on."""
+        service = self._service
+
+        def work(transaction: Any) -> None:
+            if store.end(transaction, step, session_id, fence, outcome, service.clock()):
+                transaction.after_commit(service.session_news.set)
+
+        service.database.write(work)
+
+
+class DoStep(task.Task):
+    """One step of a session."""
+
+    def __init__(self, doer: Doer, row: store.Row, fence: int) -> None:
+        super().__init__(name=f"{row.session_id}-{row.number}-{row.kind}")
+        self._doer = doer
+        self._row = row
+        self._fence = fence
+
+    def execute(self) -> None:
+        """Do it, unless somebody else does."""
+        row, step = self._row, store.step_of(self._row)
+        if not self._doer.claim(row, self._fence):
+            return
+        outcome = self._doer.perform(row.session_id, step, row.attempts > 0)
+        self._doer.end(row.session_id, step, self._fence, outcome)
+
+
+def of_subject(doer: Doer, rows: Iterable[store.Row], fence: int) -> Flow:
+    """The flow of one host's, or one server's, steps that are to be done now."""
+    rows = list(rows)
+    first = rows[0]
+    subject = first.server_id or f"{first.region}-{first.host}"
+    flow = Flow(f"{first.session_id}-{subject}")
+    return flow.add(*(DoStep(doer, row, fence) for row in rows))
+
+
+def run(flow: Flow) -> None:
+    """Run a flow in this thread."""
+    taskflow.engines.run(flow, engine="serial")

@@ -1,0 +1,1 @@
+"""Sessions on a simulated cloud and a clock that tests move."""
