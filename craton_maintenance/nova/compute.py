@@ -5,14 +5,12 @@ something is sent once and never again.  Both go by keystoneauth: novaclient rep
 what it likes, and keeps of a long list many times what is needed.
 """
 
+import re
 import threading
 from collections.abc import Mapping
 from typing import Any
 
 from keystoneauth1 import exceptions
-from keystoneauth1.session import Session
-from novaclient import api_versions
-from novaclient import client as nova_client
 from oslo_config import cfg
 
 from craton_maintenance.nova.actions import Actions
@@ -24,6 +22,9 @@ from craton_maintenance.nova.reads import Reads
 #: host from 2.88 on, and the oldest that sessions work with (Pike): services and
 #: hypervisors have UUIDs since, which Placement knows them by.
 NEWEST, OLDEST = (2, 87), (2, 53)
+
+_ROOT = re.compile(r".*/v2\.1(?=/|$)")
+_VERSION = re.compile(r"(\d+)\.(\d+)")
 
 
 class TooOld(exceptions.ClientException):
@@ -69,37 +70,35 @@ class Cloud:
     def _connect(self) -> tuple[Reads, Actions]:
         region, conf = self._region, self._conf
         session = region.session()
-        where = {"region_name": region.region_name, "interface": region.interface}
-        version = negotiate(session, where, conf.nova.read_retries)
+        where: dict[str, Any] = {"region_name": region.region_name, "interface": region.interface}
+        reads = Reads(session, where, (2, 1), conf.nova.read_retries, conf.nova.timeout)
+        version = negotiate(reads, session.get_endpoint(service_type="compute", **where))
         return (
             Reads(session, where, version, conf.nova.read_retries, conf.nova.timeout),
             Actions(session, where, version, conf.sessions.call_timeout),
         )
 
 
-def negotiate(session: Session, where: Mapping[str, Any], retries: int) -> tuple[int, int]:
+def negotiate(reads: Reads, endpoint: str | None) -> tuple[int, int]:
     """The version to talk to Nova with.
 
+    :param reads: as of version 2.1
+    :param endpoint: Nova's in the catalogue; it may go on with a project's id
     :raises TooOld: it offers less than :data:`OLDEST`
     :raises keystoneauth1.exceptions.ClientException: Keystone or Nova can't be reached
     """
-    probe = nova_client.Client(
-        "2.1",
-        session=session,
-        region_name=where["region_name"],
-        endpoint_type=where["interface"],
-        connect_retries=retries,
-        status_code_retries=retries,
-        retriable_status_codes=[502, 503, 504],
-    )
-    current = probe.versions.get_current()
-    if current is None:
+    if not endpoint:
+        raise exceptions.EndpointNotFound("the service catalogue has no compute endpoint")
+    root = _ROOT.match(endpoint)
+    shown = reads.get(root[0] if root else endpoint).get("version")
+    number = _VERSION.fullmatch(str(shown.get("version"))) if isinstance(shown, dict) else None
+    if number is None:
         raise Unreadable("Nova does not say which versions of its API it offers")
-    offered = api_versions.APIVersion(current.version or "2.1")
-    version = min((offered.ver_major, offered.ver_minor), NEWEST)
+    offered = int(number[1]), int(number[2])
+    version = min(offered, NEWEST)
     if version < OLDEST:
         raise TooOld(
-            f"Nova offers {offered.get_string()} of its API; sessions need "
+            f"Nova offers {offered[0]}.{offered[1]} of its API; sessions need "
             f"{OLDEST[0]}.{OLDEST[1]} or newer"
         )
     return version
