@@ -513,13 +513,15 @@ def add_steps(
 _UNENDED = (StepStatus.WAITING.value, StepStatus.CLAIMED.value)
 
 
-def unended_steps(connection: sa.Connection, limit: int) -> Sequence[Row]:
-    """Steps that have not ended, of all sessions, the oldest first."""
+def unended_steps(
+    connection: sa.Connection, limit: int, session_id: str | None = None
+) -> Sequence[Row]:
+    """Steps that have not ended, of one session or all, the oldest first."""
+    found = sa.select(steps).where(steps.c.status.in_(_UNENDED))
+    if session_id is not None:
+        found = found.where(steps.c.session_id == session_id)
     return connection.execute(
-        sa.select(steps)
-        .where(steps.c.status.in_(_UNENDED))
-        .order_by(steps.c.created_at, steps.c.session_id, steps.c.number)
-        .limit(limit)
+        found.order_by(steps.c.created_at, steps.c.session_id, steps.c.number).limit(limit)
     ).all()
 
 

@@ -85,17 +85,29 @@ class Steps:
 
     def work(self) -> float:
         """A worker's ``work``."""
+        self.do()
+        return self._service.conf.engine.poll_seconds
+
+    def do(self, session_id: str | None = None) -> int:
+        """Begin what is ready, of one session or all; how many steps that are."""
         service = self._service
         with service.database.read() as connection:
-            rows = store.unended_steps(connection, _STEPS)
+            rows = store.unended_steps(connection, _STEPS, session_id)
             now = service.database.now(connection) if rows else None
         self._keep({row.session_id for row in rows})
         ready = [row for row in rows if now is not None and self._is_ready(row, now)]
-        for (session_id, _), some in _by_subject(ready).items():
-            fence = self._leases[session_id].hold()
+        begun = 0
+        for (owned, _), some in _by_subject(ready).items():
+            fence = self._leases[owned].hold()
             if fence is not None:
                 self._begin(some, fence)
-        return service.conf.engine.poll_seconds
+                begun += len(some)
+        return begun
+
+    def of(self, session_id: str) -> int:
+        """How many steps of a session have not ended."""
+        with self._service.database.read() as connection:
+            return len(store.unended_steps(connection, _STEPS, session_id))
 
     def close(self) -> None:
         """Wait for what is under way."""

@@ -349,7 +349,7 @@ def _again(draft: Draft, host: Host, step: Step) -> None:
         number = draft.do(
             step.kind,
             step.host,
-            params={**step.params, "again": True},
+            params={**step.params, "again": True, "step": step.params.get("step", step.number)},
             not_before=draft.later(draft.policy.retry_pause),
         )
         draft.host(host.key, step=number)

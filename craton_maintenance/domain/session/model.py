@@ -389,6 +389,9 @@ class Session:
 class StepKind(enum.StrEnum):
     """What is done outside, each once. ``facts`` of its end are described here.
 
+    Params of a step that is done once more are those of the first, with ``again`` and
+    ``step``, the number of the first.
+
     A server in facts is ``{id, project_id, name, status, task_state, locked, size:
     [vcpus, ram_mb, disk_gb], group_id, metadata: {maintenance keys}, tags: [maintenance
     tags], migration: number of its newest migration or 0}``.

@@ -468,7 +468,7 @@ def _timeout(draft: Draft, kind: StepKind) -> float:
 
 def _pause_and_retry(draft: Draft, server: Server, step: Step, words: str) -> None:
     """It had no effect, and may have one later; this is no failed attempt."""
-    if step.kind in _FINISHING:
+    if step.kind in _FINISHING or step.kind is StepKind.RUN_PLUGIN:
         draft.block_server(server.id, Blocker.SERVICE_UNAVAILABLE, words)
         _once_more(draft, server, step)
         return
@@ -492,7 +492,7 @@ def _unclear(draft: Draft, server: Server, step: Step, words: str) -> None:
 
 def _once_more(draft: Draft, server: Server, step: Step) -> None:
     """The same step after a pause, which looks first what came of the one before."""
-    params = {**step.params, "again": True}
+    params = {**step.params, "again": True, "step": step.params.get("step", step.number)}
     at = draft.later(draft.policy.retry_pause)
     number = draft.do(step.kind, step.host, step.server_id, params, not_before=at)
     draft.server(server.id, step=number)

@@ -46,10 +46,12 @@ def run_plugin(
     if wrong:
         words = "; ".join(f"{field}: {problem}" for field, problem in wrong)
         return Outcome(Result.REFUSED, code="BAD_OPTIONS", words=words)
+    # a step that is done once more has another number, and is the same to the outside
+    number = int(step.params.get("step", step.number))
     context = Context(
         session_id=session_id,
-        step_id=f"{session_id}-{step.number}",
-        number=step.number,
+        step_id=f"{session_id}-{number}",
+        number=number,
         host=step.host.name,
         region=step.host.region,
         stage=step.params.get("stage", "host"),
