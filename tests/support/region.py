@@ -51,7 +51,8 @@ class Stage:
     @functools.cached_property
     def admin(self) -> Any:
         """Somebody else with an administrator's rights."""
-        return nova_client.Client("2.87", session=self.session("admin"))
+        version = min(self.cloud.settings.max_microversion, 87)
+        return nova_client.Client(f"2.{version}", session=self.session("admin"))
 
     def id(self, name: str) -> str:
         return self.cloud.server_named(name).id
