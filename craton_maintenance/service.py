@@ -33,6 +33,18 @@ def policy(conf: cfg.ConfigOpts) -> Policy:
     return Policy(**{name: conf.sessions[name] for name in names})
 
 
+class Bell:
+    """Wakes one thread, which can tell whether it was rung since it looked last."""
+
+    def __init__(self) -> None:
+        self.event = threading.Event()
+        self.count = 0
+
+    def ring(self) -> None:
+        self.count += 1
+        self.event.set()
+
+
 class Service:
     """One deployment: its configuration, its database, and its use cases."""
 
@@ -56,8 +68,8 @@ class Service:
         self.session_news = threading.Event()
         #: set when a session has steps to be done
         self.step_news = threading.Event()
-        #: by region: set when Nova's notifications say that something moves
-        self.moved: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+        #: by region: what Nova's notifications say of servers that move
+        self.moved: defaultdict[str, Bell] = defaultdict(Bell)
         self.windows = Windows(
             clock=clock,
             speaker=self._speaker,

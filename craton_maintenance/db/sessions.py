@@ -6,6 +6,7 @@ open notices, admission, event head.
 
 import dataclasses
 import datetime as dt
+import enum
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from craton_maintenance.db.database import Transaction
 from craton_maintenance.db.tables import (
     inputs,
     notices,
+    nova_migrations,
+    nova_servers,
     session_holds,
     session_hosts,
     session_projects,
@@ -450,10 +453,48 @@ def wake(transaction: Transaction, region: str, now: dt.datetime) -> None:
     )
 
 
-def is_worked_on(connection: sa.Connection, region: str) -> bool:
-    """Whether a session works on hosts of a region."""
-    found = sa.select(session_holds.c.host).where(session_holds.c.region == region).limit(1)
-    return connection.execute(found).first() is not None
+class Work(enum.Enum):
+    """What sessions do in a region, as far as Nova has to be watched for it."""
+
+    NOTHING = enum.auto()
+    #: hosts are held; servers may come and go there
+    HOLDING = enum.auto()
+    #: servers are moved, by us or by their owners
+    MOVING = enum.auto()
+    #: a server has arrived, and its migration's record has not ended
+    ARRIVED = enum.auto()
+
+
+#: States of migrations that will end by themselves.
+_RUNNING = ("accepted", "queued", "preparing", "running", "pre-migrating", "migrating")
+_MOVES = (ServerState.ACTING.value, ServerState.OWN_ACTION.value)
+
+
+def work_in(connection: sa.Connection, region: str) -> Work:
+    """What sessions do in a region."""
+    held = sa.select(session_holds.c.host).where(session_holds.c.region == region).limit(1)
+    acting = connection.execute(
+        sa.select(session_servers.c.data, nova_servers.c.host, nova_migrations.c.status)
+        .outerjoin(
+            nova_servers,
+            (nova_servers.c.id == session_servers.c.server_id) & (nova_servers.c.region == region),
+        )
+        .outerjoin(
+            nova_migrations,
+            (nova_migrations.c.server_id == session_servers.c.server_id)
+            & (nova_migrations.c.region == region),
+        )
+        .where(session_servers.c.state.in_(_MOVES))
+    ).all()
+    acting = [row for row in acting if row.data["host"][0] == region]
+    if any(
+        row.host not in (None, row.data["host"][1]) and row.status in (None, *_RUNNING)
+        for row in acting
+    ):
+        return Work.ARRIVED
+    if acting:
+        return Work.MOVING
+    return Work.NOTHING if connection.execute(held).first() is None else Work.HOLDING
 
 
 def get(connection: sa.Connection, session_id: str) -> Row | None:

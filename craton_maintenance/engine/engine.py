@@ -50,14 +50,17 @@ class Engine:
             Worker("housekeeping", Housekeeping(service).work),
             Worker("sessions", Decider(service).work, service.session_news),
         ]
+        heard = listener.urls(service.conf, regions)
         clouds = {region.name: Cloud(service.conf, region) for region in regions}
         self._steps = Steps(service, clouds, self.owner)
         self._workers.append(Worker("steps", self._steps.work, service.step_news))
         self._workers += [
             Worker(
                 f"watch-{region.name}",
-                Watcher(service, region, clouds[region.name], self.owner).work,
-                service.moved[region.name],
+                Watcher(
+                    service, region, clouds[region.name], self.owner, region.name in heard
+                ).work,
+                service.moved[region.name].event,
             )
             for region in regions
         ]
@@ -75,10 +78,7 @@ class Engine:
                 )
                 for region in regions
             ]
-        self._workers += [
-            listener.Listener(service, name, url)
-            for name, url in listener.urls(service.conf, regions).items()
-        ]
+        self._workers += [listener.Listener(service, name, url) for name, url in heard.items()]
 
     def start(self) -> None:
         for worker in self._workers:

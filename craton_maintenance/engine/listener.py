@@ -13,14 +13,17 @@ and moves no server.
 import logging
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import oslo_messaging
 from oslo_config import cfg
 from sqlalchemy import exc
 
-from craton_maintenance.inventory.hints import Hints
+from craton_maintenance.db import sessions
+from craton_maintenance.db.database import Transaction
+from craton_maintenance.inventory.hints import Effect, Hints
 from craton_maintenance.nova import notifications
 from craton_maintenance.nova.credentials import Region
 from craton_maintenance.service import Service
@@ -63,11 +66,34 @@ def urls(conf: cfg.ConfigOpts, regions: Sequence[Region]) -> dict[str, str]:
     return found
 
 
+def _moved(service: Service, region: str) -> None:
+    """Sessions that work in the region decide on it; and how it went is looked up."""
+
+    def wake(transaction: Transaction) -> None:
+        sessions.wake(transaction, region, service.clock())
+        transaction.after_commit(service.session_news.set)
+
+    with service.database.read() as connection:
+        working = sessions.work_in(connection, region) is not sessions.Work.NOTHING
+    if working:
+        service.moved[region].ring()
+        service.database.write(wake)
+
+
 class Endpoint:
     """Takes notifications, as oslo.messaging calls it."""
 
-    def __init__(self, hints: Hints, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        hints: Hints,
+        stopping: threading.Event,
+        moved: Callable[[], None] = lambda: None,
+    ) -> None:
+        """
+        :param moved: called when a server or a host is another by now
+        """
         self._hints = hints
+        self._moved = moved
         self._stopping = stopping
         self._pause = _FIRST_PAUSE
         #: kinds of bad messages that were logged
@@ -105,6 +131,8 @@ class Endpoint:
         if fact is not None:
             effect = self._hints.take(fact, sent_at)
             LOG.debug("%s: %s", event_type, effect.name)
+            if effect in (Effect.MOVED, Effect.SHOWN):
+                self._moved()
 
     def _log_once(self, event_type: str, why: str, error: Exception | None = None) -> None:
         if (event_type, why) not in self._logged and len(self._logged) < 1000:
@@ -128,7 +156,9 @@ class Listener:
         self._conf = service.conf
         self._url = url
         self._stopping = threading.Event()
-        self._endpoint = Endpoint(Hints(service, region), self._stopping)
+        self._endpoint = Endpoint(
+            Hints(service, region), self._stopping, partial(_moved, service, region)
+        )
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
 
     def start(self) -> None:

@@ -16,6 +16,7 @@ import keystoneauth1.exceptions
 from taskflow.patterns.linear_flow import Flow
 
 from craton_maintenance.db import sessions as store
+from craton_maintenance.db.sessions import Work
 from craton_maintenance.domain.session.model import StepStatus
 from craton_maintenance.engine.lease import Lease
 from craton_maintenance.inventory.watch import Watch
@@ -28,6 +29,12 @@ LOG = logging.getLogger(__name__)
 
 #: Sessions, and steps, that one look deals with.
 _SESSIONS, _STEPS = 100, 1000
+
+#: How much more seldom Nova is polled where there is no need.
+_SELDOM = 15
+
+#: Seconds between looks for the record of a migration whose server has arrived.
+_SOON = 0.3
 
 
 class Decider:
@@ -164,12 +171,24 @@ def _by_subject(rows: Sequence[store.Row]) -> dict[tuple[str, str], list[store.R
 
 
 class Watcher:
-    """Watches a region's Nova while sessions work there: one engine at a time."""
+    """Watches a region's Nova while sessions work there: one engine at a time.
 
-    def __init__(self, service: Service, region: Region, cloud: Cloud, owner: str) -> None:
+    Where its notifications are heard, they say when to look; polling is for those that are
+    lost, and for the ends of migrations' records, of which Nova sends none.
+    """
+
+    def __init__(
+        self, service: Service, region: Region, cloud: Cloud, owner: str, hears: bool = False
+    ) -> None:
+        """
+        :param hears: whether the region's notifications are listened to
+        """
         self._service = service
         self._region = region.name
         self._watch = Watch(service, region, cloud)
+        self._hears = hears
+        self._heard = 0
+        self._looked_at: dt.datetime | None = None
         seconds = service.conf.engine.lease_seconds
         self._lease = Lease(service.database, f"watch:{region.name}", owner, seconds)
 
@@ -177,19 +196,37 @@ class Watcher:
         """A worker's ``work``."""
         service, conf = self._service, self._service.conf
         with service.database.read() as connection:
-            working = store.is_worked_on(connection, self._region)
-        if not working:
+            work = store.work_in(connection, self._region)
+        if work is Work.NOTHING:
             return conf.engine.poll_seconds
         if self._lease.hold() is None:
             return conf.engine.lease_seconds / 4
+        every = conf.sessions.watch_seconds
+        if self._hears or work is Work.HOLDING:
+            every *= _SELDOM
+        heard = service.moved[self._region].count
+        whole = self._is_due(every)
+        if whole or heard != self._heard or work is Work.ARRIVED:
+            self._heard = heard
+            self._look(whole or not self._hears)
+            if whole:
+                self._looked_at = service.clock()
+        return _SOON if work is Work.ARRIVED else min(every, conf.sessions.watch_seconds)
+
+    def _is_due(self, every: float) -> bool:
+        if self._looked_at is None:
+            return True
+        return (self._service.clock() - self._looked_at).total_seconds() >= every
+
+    def _look(self, servers: bool) -> None:
+        service = self._service
         try:
-            changed = self._watch.look()
+            changed = self._watch.look(servers=servers)
         except keystoneauth1.exceptions.ClientException as error:
             LOG.warning("what moves in region %s can't be seen now: %s", self._region, error)
-            return conf.sessions.watch_seconds
+            return
         if changed:
             service.database.write(
                 lambda transaction: store.wake(transaction, self._region, service.clock())
             )
             service.session_news.set()
-        return conf.sessions.watch_seconds

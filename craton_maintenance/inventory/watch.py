@@ -63,13 +63,15 @@ class Watch:
         self._service = service
         self._region = region.name
         self._cloud = cloud or Cloud(service.conf, region)
-        #: newest change that was seen, by Nova's clock
+        #: newest changes that were seen, by Nova's clock: of everything, and of migrations
         self._mark: dt.datetime | None = None
+        self._moved_at: dt.datetime | None = None
 
-    def look(self, full: bool = False) -> bool:
+    def look(self, full: bool = False, servers: bool = True) -> bool:
         """Look once, and write what differs.
 
         :param full: list all servers, and go back further for migrations
+        :param servers: False: migrations only, as notifications tell of servers
         :returns: whether anything was written; False as well while the region has not been
             synchronised
         :raises keystoneauth1.exceptions.ClientException: Keystone or Nova did not answer;
@@ -85,8 +87,10 @@ class Watch:
         found = changes.read(
             self._cloud.reads,
             None if full else (self._mark or sync.started_at - _BEFORE_SYNC) - OVERLAP,
-            (self._mark if self._mark and not full else min(back, began - _FIRST)) - OVERLAP,
+            (self._moved_at if self._moved_at and not full else min(back, began - _FIRST))
+            - OVERLAP,
             began,
+            servers=servers,
         )
         with database.read() as connection:
             changed = bool(self._compare(connection, found, began, full))
@@ -95,7 +99,9 @@ class Watch:
                 lambda transaction: self._write(transaction, found, began, full)
             )
         if found.newest is not None:
-            self._mark = max(self._mark or found.newest, found.newest)
+            self._moved_at = max(self._moved_at or found.newest, found.newest)
+            if servers:
+                self._mark = max(self._mark or found.newest, found.newest)
         return changed
 
     def _write(

@@ -43,6 +43,7 @@ def read(
     servers_since: dt.datetime | None,
     migrations_since: dt.datetime | None,
     now: dt.datetime,
+    servers: bool = True,
 ) -> Changes:
     """Look once.
 
@@ -52,23 +53,26 @@ def read(
     :param servers_since: by Nova's clock; None: all that are there, read with care
     :param migrations_since: by Nova's clock; None: all. Before 2.59 always all
     :param now: by our clock, for a Nova that does not say what time it is
+    :param servers: False: migrations only
     :raises keystoneauth1.exceptions.ClientException: an answer did not come, or not as it
         should; nothing is known then
     """
     records = reads.migrations(sure=False, **_since(reads, migrations_since))
-    listed = reads.servers(
-        sure=servers_since is None,
-        **({} if servers_since is None else {"changes-since": _text(servers_since)}),
-    )
-    servers, gone, gaps = _sorted(listed)
+    listed: Iterable[Mapping[str, Any]] = ()
+    if servers:
+        listed = reads.servers(
+            sure=servers_since is None,
+            **({} if servers_since is None else {"changes-since": _text(servers_since)}),
+        )
+    there, gone, gaps = _sorted(listed)
     newest: dict[str, Migration] = {}
     for one in records:
         newest.setdefault(one.server_id, one)
-    stamps = [stamp for _, stamp in servers]
+    stamps = [stamp for _, stamp in there]
     stamps += [stamp for stamp, _ in gone.values()]
     stamps += [one.updated_at for one in records]
     return Changes(
-        servers=tuple(servers),
+        servers=tuple(there),
         gone=gone,
         migrations=newest,
         # one clock that is ahead must not hide what is stamped by the others
