@@ -1,6 +1,7 @@
 """Craton's variables, looked at by one engine at a time."""
 
 from craton_maintenance.engine.lease import Lease
+from craton_maintenance.inventory.states import States
 from craton_maintenance.inventory.variables import Variables
 from craton_maintenance.service import Service
 
@@ -11,6 +12,7 @@ class VariablesPoll:
     def __init__(self, service: Service, owner: str) -> None:
         self._service = service
         self._variables = Variables(service)
+        self._states = States(service)
         conf = service.conf
         seconds = conf.craton.variables_interval + conf.engine.lease_seconds
         self._lease = Lease(service.database, "variables", owner, seconds)
@@ -21,4 +23,5 @@ class VariablesPoll:
         if self._lease.hold() is None:
             return conf.engine.lease_seconds / 4
         self._variables.look()
+        self._states.look()
         return conf.craton.variables_interval
