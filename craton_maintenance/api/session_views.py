@@ -33,6 +33,11 @@ def _host(value: Sequence[str] | None) -> dict[str, str] | None:
     return None if value is None else {"region": value[0], "name": value[1]}
 
 
+def _work(action: Mapping[str, Any]) -> dict[str, Any]:
+    """Without options: those of the catalogue may hold credentials."""
+    return {name: action[name] for name in ("plugin", "stage") if name in action}
+
+
 class SessionViews:
     """Sessions, for one deployment."""
 
@@ -71,7 +76,7 @@ class SessionViews:
             "problem": _problem(data),
             "waves": data.get("waves") or 0,
             "hosts": dict(hosts),
-            "actions": [dict(action) for action in data.get("work") or ()],
+            "actions": [_work(action) for action in data.get("work") or ()],
             "created_by": row.created_by,
         }
         shown["links"].append({"rel": "detail", "href": f"{self._url}/{row.id}/detail"})
@@ -216,7 +221,8 @@ def step(row: Any) -> dict[str, Any]:
         "kind": row.kind,
         "host": {"region": row.region, "name": row.host},
         "server_id": row.server_id,
-        "params": row.params,
+        # options of host actions may hold credentials
+        "params": {key: value for key, value in row.params.items() if key != "options"},
         "status": row.status,
         "attempts": row.attempts,
         "not_before": _time(row.not_before),

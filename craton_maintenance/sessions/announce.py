@@ -45,7 +45,7 @@ def window(
                     Code.INVALID, name, "is for a session: say which workflow it follows"
                 )
         return service.windows.set(transaction, body, actor), None
-    work = flows.work(service.conf, body.get("actions", ()))
+    work = flows.work(service, body.get("actions", ()))
     row = service.windows.set(transaction, body, actor)
     store.update(transaction, row.id, {"workflow": workflow})
     session_id = service.sessions.create(

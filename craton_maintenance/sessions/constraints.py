@@ -172,7 +172,7 @@ def _granted(
     project_id: str,
 ) -> tuple[dict[str, Any], list[str]]:
     """Columns as granted, and the fields that are not as wished."""
-    flows.check_action(service.conf, body.get("migration_type"), "migration_type", project_id)
+    flows.check_action(service, body.get("migration_type"), "migration_type", project_id)
     caps = service.conf.sessions
     clipped: list[str] = []
 

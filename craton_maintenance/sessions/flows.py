@@ -3,10 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from oslo_config import cfg
-
 from craton_maintenance.domain.session.model import FLOW, Action
 from craton_maintenance.errors import Code, bad_field
+from craton_maintenance.service import Service
 from craton_maintenance.workflow import catalogue
 from craton_maintenance.workflow.plugins import registry
 
@@ -14,9 +13,7 @@ from craton_maintenance.workflow.plugins import registry
 _STAGES = {"pre": "pre", "host": "host", "compute": "host", "post": "post"}
 
 
-def check_action(
-    conf: cfg.ConfigOpts, action: str | None, field: str, project_id: str | None
-) -> None:
+def check_action(service: Service, action: str | None, field: str, project_id: str | None) -> None:
     """Whether an action may be named.
 
     :param project_id: who names it; None: an operator, who may name any
@@ -25,9 +22,7 @@ def check_action(
     if action is None or action in list(Action):
         return
     names = [
-        flow["name"]
-        for flow in catalogue.load(conf).describe(project_id)
-        if flow["for"] == "server"
+        flow["name"] for flow in service.catalogue.describe(project_id) if flow["for"] == "server"
     ]
     if action.removeprefix(FLOW) not in names:
         there = ", ".join([*(f"{FLOW}{name}" for name in names), *Action])
@@ -35,7 +30,7 @@ def check_action(
 
 
 def work(
-    conf: cfg.ConfigOpts, actions: Sequence[Mapping[str, Any]], field: str = "actions"
+    service: Service, actions: Sequence[Mapping[str, Any]], field: str = "actions"
 ) -> list[dict[str, Any]]:
     """The work on each host, host flows of the catalogue spelt out.
 
@@ -43,12 +38,11 @@ def work(
         ``{"plugin", "type", "metadata"}``
     :raises Problem: 400 naming the field
     """
-    flows = catalogue.load(conf) if any("flow" in action for action in actions) else None
     found: list[dict[str, Any]] = []
     for index, action in enumerate(actions):
         place = f"{field}/{index}"
-        if flows is not None and "flow" in action:
-            found += _host_flow(flows, action, place)
+        if "flow" in action:
+            found += _host_flow(service.catalogue, action, place)
             continue
         if "plugin" not in action:
             raise bad_field(Code.INVALID, f"{place}/plugin", "is missing")
@@ -63,8 +57,10 @@ def work(
             "plugin": action["plugin"],
             "options": action.get("options", action.get("metadata")) or {},
         }
-        for inner, words in registry.check(conf, [named]):
-            # what is wrong is in the first, and only, action that was given
+        wrong = registry.check(service.conf, [named])
+        if wrong:
+            # it speaks of a list, of which this is the only one
+            inner, words = wrong[0]
             raise bad_field(Code.INVALID, f"{place}/{inner.partition('/')[2]}", words)
         found.append(named | {"stage": _STAGES[kind]})
     order = list(catalogue.STAGES)

@@ -119,7 +119,7 @@ def _check(
         raise bad_field(
             Code.UNKNOWN_NAME, "server_id", "is none of the servers found by this session"
         )
-    flows.check_action(service.conf, body.get("server_action"), "server_action", None)
+    flows.check_action(service, body.get("server_action"), "server_action", None)
 
 
 def _region(transaction: Transaction, session_id: str, body: Mapping[str, Any]) -> str | None:

@@ -7,8 +7,10 @@ import pytest
 import sqlalchemy.exc
 
 from craton_maintenance import schema
+from craton_maintenance.domain.session.model import State
 from craton_maintenance.errors import Code
 from tests.functional.deployment import Deployment, at
+from tests.support.sessions import Made
 
 PATH = "/v1/maintenance-windows"
 
@@ -121,6 +123,47 @@ def _(d: Deployment, _: Any) -> Any:
     window = d.operator.set(hosts=["host-a1"], end=at(hours=1))
     d.pass_time(3600)
     return d.operator.patch(f"{PATH}/{window['id']}", {"reason": "too late"})
+
+
+def with_session(d: Deployment) -> tuple[Made, str]:
+    """A session of a window, and the path of project web in it."""
+    made = Made(d.service, d.operator.set(hosts=["host-a1"], start=at(hours=1))["id"])
+    made.tell(d.project("web"), [d.server("web-1")])
+    return made, f"{made.path}/{d.project('web')}"
+
+
+@scenario(Code.SESSION_RUNNING, 409)
+def _(d: Deployment, _: Any) -> Any:
+    window = d.operator.set(hosts=["host-a1"], start=at(hours=1), workflow="default")
+    return d.operator.delete(f"{PATH}/{window['id']}")
+
+
+@scenario(Code.SESSION_OVER, 409)
+def _(d: Deployment, _: Any) -> Any:
+    session, _ = with_session(d)
+    session.state(State.MAINTENANCE_DONE)
+    return d.operator.put(session.path, {"action": "pause"})
+
+
+@scenario(Code.NOT_AWAITED, 409)
+def _(d: Deployment, _: Any) -> Any:
+    return d.member("web").put(with_session(d)[1], {"state": "ACK_SCALE_IN"})
+
+
+@scenario(Code.REPLY_LATE, 409)
+def _(d: Deployment, _: Any) -> Any:
+    session, path = with_session(d)
+    session.ask(d.project("web"), State.SCALE_IN, [d.server("web-1")], seconds=60)
+    d.pass_time(61)
+    return d.member("web").put(path, {"state": "ACK_SCALE_IN"})
+
+
+@scenario(Code.ALREADY_ANSWERED, 409)
+def _(d: Deployment, _: Any) -> Any:
+    session, path = with_session(d)
+    session.ask(d.project("web"), State.SCALE_IN, [d.server("web-1")])
+    d.member("web").put(path, {"state": "ACK_SCALE_IN"})
+    return d.member("web").put(path, {"state": "NACK_SCALE_IN"})
 
 
 @scenario(Code.STALE_REVISION, 412)

@@ -9,7 +9,9 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis.specs.openapi import checks as openapi_checks
 
+from craton_maintenance.domain.session.model import State
 from tests.functional.deployment import Deployment
+from tests.support.sessions import Made
 
 FULL = os.environ.get("CRATON_MAINTENANCE_FULL") == "1"
 
@@ -39,20 +41,36 @@ def formats() -> None:
 
 @pytest.fixture
 def fuzzed(deploy: Any) -> Deployment:
-    """A deployment with a window of each state, where nobody waits long."""
+    """A deployment with some windows and sessions, where nobody waits long."""
     deployment = deploy(api_max_wait=1)
     for hours, host in enumerate(("host-a1", "host-a2", "host-b1", "host-b2"), 1):
         body = {"scope": {"hosts": [host]}, "start": deployment.now_plus(3600 * hours)}
         answer = deployment.operator.post("/v1/maintenance-windows", body)
         assert answer.status_code == 201, answer.text
+    web, servers = deployment.project("web"), deployment.servers_of("web")
+    for window, workflow in zip(_windows(deployment)[:2], ("default", "vnf"), strict=True):
+        session = Made(deployment.service, window, workflow)
+        session.ask(web, State.MAINTENANCE, servers)
+        for server in servers:
+            alone = server if workflow == "vnf" else None
+            session.ask(web, State.PLANNED_MAINTENANCE, [server], server_id=alone)
     return deployment
+
+
+def _windows(deployment: Deployment) -> list[str]:
+    listed = deployment.operator.get("/v1/maintenance-windows").json["maintenance_windows"]
+    return [window["id"] for window in listed]
 
 
 def _names(deployment: Deployment) -> dict[str, list[str]]:
     """Values of path parameters that exist, for requests that get further than a 404."""
-    windows = deployment.operator.get("/v1/maintenance-windows").json["maintenance_windows"]
+    servers = deployment.servers_of("web")
     return {
-        "window_id": [window["id"] for window in windows],
+        "window_id": _windows(deployment),
+        "session_id": deployment.operator.get("/v1/maintenance").json["sessions"],
+        "project_id": [deployment.project("web")],
+        "instance_id": servers,
+        "group_id": [*servers, "5d7c9f2e-4d5a-4b7e-9d0f-0a1b2c3d4e5f"],
         "ref": ["host-a1", "1", "RegionOne", "openstack"],
         "host": ["host-a1", "host-b3"],
         "host_id": [deployment.host_id("web", "host-a1")],

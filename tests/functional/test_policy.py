@@ -10,13 +10,17 @@ from craton_maintenance.api import routes
 from tests.functional.deployment import Deployment
 
 #: who may: operators who change, those who write the inventory, those who look, projects,
-#: everybody
+#: those of them who change something, everybody
 ADMIN, STOCK, LOOK, PROJECT, ALL = "admin", "stock", "look", "project", "all"
+MEMBER = "member"
 
 KINDS = ("clouds", "regions", "cells", "hosts")
 
 OBJECT = {"GET": {LOOK}, "PUT": {ADMIN}, "DELETE": {ADMIN}}
 PART = {"GET": {LOOK}, "PUT": {STOCK}, "DELETE": {STOCK}}
+
+REPLY = {"GET": {LOOK, PROJECT}, "PUT": {ADMIN, MEMBER}}
+CONSTRAINT = {**REPLY, "DELETE": {ADMIN, MEMBER}}
 
 #: Every route and method, with whom it is for. A new route has to be put here.
 ALLOWED: dict[str, dict[str, set[str]]] = {
@@ -32,6 +36,14 @@ ALLOWED: dict[str, dict[str, set[str]]] = {
     },
     "/v1/maintenance-windows/<window_id>/start": {"POST": {ADMIN}},
     "/v1/maintenance-windows/<window_id>/finish": {"POST": {ADMIN}},
+    "/v1/maintenance": {"GET": {LOOK, PROJECT}, "POST": {ADMIN}},
+    "/v1/maintenance/<session_id>": {"GET": {LOOK, PROJECT}, "PUT": {ADMIN}, "DELETE": {ADMIN}},
+    "/v1/maintenance/<session_id>/detail": {"GET": {LOOK}},
+    "/v1/maintenance/<session_id>/<project_id>": REPLY,
+    "/v1/maintenance/<session_id>/<project_id>/<instance_id>": REPLY,
+    "/v1/maintenance-flows": {"GET": {LOOK, PROJECT}},
+    "/v1/instance/<instance_id>": CONSTRAINT,
+    "/v1/instance_group/<group_id>": CONSTRAINT,
     "/v1/hosts/<ref>/maintenance": OBJECT,
     "/v1/cells/<ref>/maintenance": OBJECT,
     "/v1/regions/<ref>/maintenance": OBJECT,
@@ -59,16 +71,22 @@ ALLOWED: dict[str, dict[str, set[str]]] = {
 
 #: Callers: headers that Keystone's middleware would set, and whom they make of them.
 CALLERS: dict[str, tuple[dict[str, str], set[str]]] = {
-    "admin": ({"X-Project-Id": "ops", "X-Roles": "admin"}, {ADMIN, STOCK, LOOK, PROJECT, ALL}),
+    "admin": (
+        {"X-Project-Id": "ops", "X-Roles": "admin"},
+        {ADMIN, STOCK, LOOK, PROJECT, MEMBER, ALL},
+    ),
     "system admin": (
         {"OpenStack-System-Scope": "all", "X-Roles": "admin"},
         {ADMIN, STOCK, LOOK, ALL},
     ),
     "system member": ({"OpenStack-System-Scope": "all", "X-Roles": "member"}, {STOCK, LOOK, ALL}),
     "system reader": ({"OpenStack-System-Scope": "all", "X-Roles": "reader"}, {LOOK, ALL}),
-    "member": ({"X-Project-Id": "web", "X-Roles": "member"}, {PROJECT, ALL}),
+    "member": ({"X-Project-Id": "web", "X-Roles": "member"}, {PROJECT, MEMBER, ALL}),
     "reader": ({"X-Project-Id": "web", "X-Roles": "reader"}, {PROJECT, ALL}),
-    "foreign project": ({"X-Project-Id": "nobodys", "X-Roles": "member,reader"}, {PROJECT, ALL}),
+    "foreign project": (
+        {"X-Project-Id": "nobodys", "X-Roles": "member,reader"},
+        {PROJECT, MEMBER, ALL},
+    ),
     "other role": ({"X-Project-Id": "web", "X-Roles": "load-balancer_member"}, {ALL}),
     "service": ({"X-Project-Id": "service", "X-Roles": "service"}, {ALL}),
     "role without project": ({"X-Roles": "member"}, {ALL}),

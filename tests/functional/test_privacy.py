@@ -16,8 +16,10 @@ import sqlalchemy as sa
 from craton_maintenance import simcloud
 from craton_maintenance.api import routes
 from craton_maintenance.db import tables
+from craton_maintenance.domain.session.model import Blocker, Problem, State
 from craton_maintenance.engine.bus import Bus
 from tests.functional.deployment import Client, Deployment, at
+from tests.support.sessions import Made
 
 PROJECTS = ("red", "green", "blue", "empty")
 HOSTS = ("compute-1", "compute-2", "compute-10", "blade-x", "storage-7", "spare-9")
@@ -61,6 +63,7 @@ class Scenario:
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
         self.windows: list[str] = []
+        self.sessions: list[Made] = []
         self.callers = {name: Recorder(deployment.member(name)) for name in PROJECTS}
 
     def play(self) -> None:
@@ -73,7 +76,9 @@ class Scenario:
         self.set(scope={"availability_zones": ["zone-1"]}, allow_overlap=True, **later)
         self.set(regions=["RegionOne"], allow_overlap=True, start=at(hours=9), end=at(hours=10))
         self.set(hosts=["compute-2", "compute-10"], end=at(hours=3), reason=reason)
+        self.work(reason)
         self.look("GET")
+        self.talk()
         operator.patch(self.path(0), {"scope": {"hosts": ["compute-1", "storage-7"]}})
         operator.patch(self.path(0), {"announcement": "new memory", "reason": reason * 2})
         operator.post(self.path(1) + "/start")
@@ -91,6 +96,59 @@ class Scenario:
         d.engine()
         self.look()
 
+    def work(self, reason: str) -> None:
+        """Two sessions ask everybody, with words for operators that give everything away."""
+        d = self.deployment
+        for number, workflow in ((0, "default"), (2, "vnf")):
+            session = Made(d.service, self.windows[number], workflow)
+            self.sessions.append(session)
+            key = next(iter(session.load().hosts))
+            problem = Problem(Blocker.HOST_DOWN, reason, d.now)
+            session.change(problem=problem, reason="HOST_DOWN", words=reason)
+            session.host(key, problem=problem, reason=reason)
+            for project in PROJECTS[:3]:
+                owner, servers = d.project(project), d.servers_of(project)
+                session.ask(owner, State.MAINTENANCE, servers, delivered=False)
+                for server in servers:
+                    alone = server if workflow == "vnf" else None
+                    session.ask(owner, State.PLANNED_MAINTENANCE, [server], server_id=alone)
+                    session.server(server, owner, key, problem=problem, name=f"{project}-x")
+
+    def talk(self) -> None:
+        """Every project answers, for itself and for the others, and wishes something."""
+        d = self.deployment
+        group = "5d7c9f2e-4d5a-4b7e-9d0f-0a1b2c3d4e5f"
+        for project, caller in self.callers.items():
+            for session in self.sessions:
+                for other in PROJECTS:
+                    path = f"{session.path}/{d.project(other)}"
+                    own = other == project
+                    servers = d.servers_of(other) if own else [UNKNOWN]
+                    for body in (
+                        {"state": "ACK_MAINTENANCE"},
+                        {"state": "NACK_PLANNED_MAINTENANCE", "instance_actions": {"x": "y"}},
+                        {"state": "ACK_SCALE_IN"},
+                        {
+                            "state": "ACK_PLANNED_MAINTENANCE",
+                            "instance_actions": dict.fromkeys(servers, "MIGRATE"),
+                            "not_before": at(days=3),
+                        },
+                        {"state": "ACK_PLANNED_MAINTENANCE", "instance_action": "flow:x"},
+                        {"state": "NACK_PLANNED_MAINTENANCE"},
+                    ):
+                        caller("PUT", path, body)
+                        caller("GET", path)
+                        if own:
+                            for server in servers:
+                                caller("PUT", f"{path}/{server}", body)
+                                caller("GET", f"{path}/{server}")
+            for server in (*d.servers_of(project), UNKNOWN):
+                caller("PUT", f"/v1/instance/{server}", {"lead_time": 9999, "group_id": group})
+                caller("PUT", f"/v1/instance/{server}", {"migration_type": "flow:x"})
+            caller("PUT", f"/v1/instance_group/{group}", {"max_impacted_members": 0})
+            caller("GET", "/v1/maintenance?details=true")
+            caller("GET", f"/v1/maintenance?marker={self.sessions[0].id}")
+
     def set(self, **window: Any) -> None:
         self.windows.append(self.deployment.operator.set(**window)["id"])
 
@@ -101,6 +159,7 @@ class Scenario:
         """Ids of everything that a curious caller may try."""
         d = self.deployment
         found = [*self.windows, *HOSTS, "RegionOne", UNKNOWN, "1"]
+        found += [session.id for session in self.sessions]
         found += [d.project(name) for name in PROJECTS]
         found += [d.host_id(project, "compute-1") for project in PROJECTS]
         return found
@@ -276,6 +335,18 @@ def test_what_is_anothers_is_answered_as_what_does_not_exist(scenario, project):
         for other in others
         for host in HOSTS
     ]
+    own, another = d.project(project), d.project(others[0])
+    listed = member.get("/v1/maintenance").json["sessions"]
+    for session in (one.id for one in scenario.sessions):
+        if session not in listed:
+            pairs += [
+                (f"/v1/maintenance/{session}{rest}", f"/v1/maintenance/{UNKNOWN}{rest}")
+                for rest in ("", f"/{own}", f"/{own}/{UNKNOWN}")
+            ]
+        pairs += [
+            (f"/v1/maintenance/{session}/{another}", f"/v1/maintenance/{session}/{UNKNOWN}"),
+            (f"/v1/maintenance/{session}/{another}", f"/v1/maintenance/{UNKNOWN}/{own}"),
+        ]
     assert pairs
     for theirs, nobodys in pairs:
         one, two = member.get(theirs), member.get(nobodys)

@@ -28,15 +28,26 @@ ACTIONS = tuple(action.value for action in Action)
 class Made:
     """A session of a window, and what is done to it without an engine."""
 
-    def __init__(self, service: Service, window_id: str, workflow: str = "default") -> None:
+    def __init__(
+        self,
+        service: Service,
+        window_id: str,
+        workflow: str = "default",
+        work: Sequence[dict[str, Any]] = (),
+    ) -> None:
         self._service = service
         self.id = str(uuid.uuid4())
         with service.database.read() as connection:
             hosts = windows.hosts(connection, window_id)
         session = machine.begin(
-            self.id, window_id, workflow, hosts, service.clock(), {"release": "next"}, []
+            self.id, window_id, workflow, hosts, service.clock(), {"release": "next"}, work
         )
-        service.database.write(lambda transaction: store.insert(transaction, session, "admin"))
+
+        def insert(transaction: Any) -> None:
+            windows.update(transaction, window_id, {"workflow": workflow})
+            store.insert(transaction, session, "admin")
+
+        service.database.write(insert)
 
     @property
     def path(self) -> str:

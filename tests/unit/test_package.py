@@ -176,6 +176,6 @@ def test_a_schemas_error_is_a_sentence_about_the_field():
         schema.check("window-create", {"scope": {"hosts": [7.5]}, "x": 1, "start": "soon"})
     problems = dict(caught.value.problems)
     assert set(problems) == {"scope/hosts/0", "x", "start"}
-    assert problems["x"].startswith("is not known here; known: allow_overlap")
+    assert problems["x"].startswith("is not known here; known: actions, allow_overlap")
     assert problems["scope/hosts/0"].startswith("7.5 is not a name, a Craton id")
     assert problems["start"].startswith("'soon' is not a time")

@@ -7,7 +7,6 @@ from flask_restful import Resource
 from craton_maintenance.api.operation import Call, operation
 from craton_maintenance.domain.session.model import FLOW
 from craton_maintenance.policies import flows as rules
-from craton_maintenance.workflow import catalogue
 
 
 class Flows(Resource):
@@ -17,7 +16,7 @@ class Flows(Resource):
     def get(self, call: Call) -> dict[str, Any]:
         """List the flows that the caller may choose."""
         project_id = None if call.is_operator else call.project_id
-        found = catalogue.load(call.service.conf).describe(project_id)
+        found = call.service.catalogue.describe(project_id)
         return {"flows": [_named(flow) for flow in found]}
 
 
