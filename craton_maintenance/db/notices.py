@@ -53,6 +53,9 @@ def handed_over(transaction: Transaction, rows: Collection[Any], now: dt.datetim
     """
     new = [row for row in rows if row.delivered_at is None and is_wanted(row)]
     in_time = [row for row in new if not is_stale(row, now)]
+    # before their notices, as everybody else
+    for session_id in sorted({row.session_id for row in in_time if row.reply_at is not None}):
+        sessions.touch(transaction, session_id, now)
     for chunk in bulk.batched_keys(sorted(row.id for row in in_time)):
         transaction.execute(
             sa.update(notices)
@@ -62,8 +65,6 @@ def handed_over(transaction: Transaction, rows: Collection[Any], now: dt.datetim
     for row in new:
         if is_stale(row, now):
             too_late(transaction, row, now)
-    for session_id in sorted({row.session_id for row in in_time if row.reply_at is not None}):
-        sessions.touch(transaction, session_id, now)
 
 
 def too_late(transaction: Transaction, row: Any, now: dt.datetime) -> None:

@@ -63,11 +63,17 @@ def capacity(cloud: Cloud) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
         room = free.setdefault(host, [0, 0, 0])
         taken = used.setdefault(host, [0, 0, 0])
         summary = summaries.get(str(hypervisor["id"]))
+        takes = summary is not None and _takes_servers(hypervisor)
         for index, (has, uses) in enumerate(_figures(hypervisor, summary)):
             # overcommitted by another ratio than before, more may be used than there is
-            room[index] += max(has - uses, 0) if summary is not None else 0
+            room[index] += max(has - uses, 0) if takes else 0
             taken[index] += uses
     return free, used
+
+
+def _takes_servers(hypervisor: Mapping[str, Any]) -> bool:
+    """Placement offers hosts that are down, or disabled, too; the scheduler does not."""
+    return hypervisor.get("status") == "enabled" and hypervisor.get("state") == "up"
 
 
 def _figures(

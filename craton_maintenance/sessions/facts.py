@@ -21,6 +21,7 @@ from craton_maintenance.db.tables import (
 from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session.hosts import UNDER_WAY
 from craton_maintenance.domain.session.model import (
+    SERVER_OVER,
     Constraint,
     Flow,
     GroupConstraint,
@@ -215,12 +216,12 @@ def _seen(
 
 
 def _moves(connection: sa.Connection, session: Session) -> dict[str, Move]:
-    acting = sorted(
-        server.id for server in session.servers.values() if server.state is ServerState.ACTING
+    there = sorted(
+        server.id for server in session.servers.values() if server.state not in SERVER_OVER
     )
     return {
         row.server_id: Move(row.migration_id, row.type, row.status)
-        for chunk in bulk.batched_keys(acting)
+        for chunk in bulk.batched_keys(there)
         for row in connection.execute(
             sa.select(nova_migrations).where(nova_migrations.c.server_id.in_(chunk))
         )

@@ -137,19 +137,24 @@ def _take(draft: Draft, one: Input) -> None:
 def _step_ended(draft: Draft, step: Step, outcome: Outcome) -> None:
     if step.kind is StepKind.SURVEY_CAPACITY:
         if draft.session.survey == step.number:
-            _capacity(draft, outcome)
+            _capacity(draft, step, outcome)
     elif step.server_id is not None and step.server_id in draft.servers:
         servers.step_ended(draft, step, outcome)
     else:
         hosts.step_ended(draft, step, outcome)
 
 
-def _capacity(draft: Draft, outcome: Outcome) -> None:
+def _capacity(draft: Draft, step: Step, outcome: Outcome) -> None:
     if outcome.result is Result.DONE:
         facts = outcome.facts
         draft.set(
             survey=None,
-            capacity={"free": facts.get("free", {}), "used": facts.get("used", {}), "sent": []},
+            capacity={
+                "region": step.host.region,
+                "free": facts.get("free", {}),
+                "used": facts.get("used", {}),
+                "sent": [],
+            },
             capacity_at=draft.now,
             problem=_unless(draft.session.problem, Blocker.SERVICE_UNAVAILABLE),
         )
@@ -398,18 +403,25 @@ def _phase(state: State) -> State:
 
 
 def _is_surveyed(draft: Draft) -> bool:
-    """Whether capacity was looked at since a host was done last."""
+    """Whether capacity was looked at in the region at hand since a host was done last."""
     at = draft.session.capacity_at
     if at is None or draft.session.survey is not None:
+        return False
+    if draft.session.capacity.get("region") != _next_host(draft).region:
         return False
     ended = [host.ended_at for host in draft.hosts.values() if host.ended_at is not None]
     asked = [one.created_at for one in draft.notices.values() if one.state == State.SCALE_IN.value]
     return not ended or (at >= max(ended) and all(at > moment for moment in asked))
 
 
+def _next_host(draft: Draft) -> HostKey:
+    """The first of those to be taken: one region is done with before the next is begun."""
+    return min(host.key for host in draft.hosts_in(HostState.PLANNED))
+
+
 def _survey(draft: Draft, pause: float = 0.0) -> None:
-    if draft.session.survey is None:
-        first = min(draft.hosts)
+    if draft.session.survey is None and draft.hosts_in(HostState.PLANNED):
+        first = _next_host(draft)
         at = draft.later(pause) if pause else None
         number = draft.do(StepKind.SURVEY_CAPACITY, first, not_before=at)
         draft.set(survey=number)

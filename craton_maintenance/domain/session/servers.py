@@ -39,6 +39,8 @@ _WORKED = frozenset({"completed", "confirmed"})
 
 _RUN = "run_plugin:"
 
+_MOVES = frozenset({StepKind.LIVE_MIGRATE.value, StepKind.COLD_MIGRATE.value})
+
 #: Steps that bring to an end what was begun: they are repeated until they work.
 _FINISHING = frozenset({StepKind.CONFIRM_RESIZE.value, StepKind.START_SERVER.value})
 
@@ -167,7 +169,7 @@ def _has_worked(kind: str, server: Server, seen: Seen, move: Move | None) -> boo
 
 
 def _has_failed(kind: str, server: Server, seen: Seen, move: Move | None) -> bool:
-    if kind in (StepKind.LIVE_MIGRATE, StepKind.COLD_MIGRATE):
+    if kind in _MOVES:
         return (move is not None and move.status in _FAILED) or seen.status == "ERROR"
     return kind != StepKind.CONFIRM_RESIZE and seen.status == "ERROR" and server.status != "ERROR"
 
@@ -336,7 +338,11 @@ def _begin(draft: Draft, server: Server) -> None:
     """Have the first step of what is left done."""
     kind = server.todo[0]
     params: dict[str, Any] = {}
-    if kind in (StepKind.LIVE_MIGRATE, StepKind.COLD_MIGRATE):
+    if kind in _MOVES:
+        # what is newer than this is ours
+        newest = _newest_migration(draft, server)
+        draft.server(server.id, migration_before=newest)
+        params["migration"] = newest
         target = _target(draft, server)
         if target is not None:
             params["target"] = target
@@ -351,6 +357,11 @@ def _begin(draft: Draft, server: Server) -> None:
     else:
         number = draft.do(StepKind(kind), server.host, server.id, params)
     draft.server(server.id, step=number)
+
+
+def _newest_migration(draft: Draft, server: Server) -> int:
+    move = draft.known.moves.get(server.id)
+    return max(server.migration_before, 0 if move is None else move.id)
 
 
 def _target(draft: Draft, server: Server) -> str | None:
@@ -404,14 +415,17 @@ def _goes_to(draft: Draft, server: Server, host: str) -> None:
 
 
 def fleet(draft: Draft) -> plan.Fleet:
-    """The session's hosts and the capacity of all, as surveyed last."""
+    """The session's hosts in the region surveyed last, and the capacity of all there."""
     known = draft.session.capacity
+    region = known.get("region")
     return plan.Fleet(
-        planned=[host.key for host in draft.hosts_in(HostState.PLANNED)],
+        planned=[
+            host.key for host in draft.hosts_in(HostState.PLANNED) if host.key.region == region
+        ],
         unclean=[
             key
             for key, host in draft.hosts.items()
-            if host.state not in (HostState.RETURNED, HostState.SKIPPED)
+            if key.region == region and host.state not in (HostState.RETURNED, HostState.SKIPPED)
         ],
         used={host: tuple(size) for host, size in known.get("used", {}).items()},
         free={host: tuple(size) for host, size in known.get("free", {}).items()},
