@@ -199,8 +199,8 @@ def fleet(compute, hosts, alpha, beta) -> dict[str, list[stack.Server]]:
     booted = {name: [compute.active(one) for one in ids] for name, ids in booting.items()}
     for name, servers in booted.items():
         assert [server.host for server in servers] == [hosts[place] for place in places[name]]
-    _forbid(alpha, beta, booted, hosts)
-    _forbid(beta, alpha, booted, hosts)
+    forbid(alpha, beta, booted, hosts)
+    forbid(beta, alpha, booted, hosts)
     return booted
 
 
@@ -208,7 +208,8 @@ def fleet(compute, hosts, alpha, beta) -> dict[str, list[stack.Server]]:
 REASON = "rack 7 burns, and the vendor must not be named"
 
 
-def _forbid(party: Party, other: Party, fleet, hosts) -> None:
+def forbid(party: Party, other: Party, fleet, hosts) -> None:
+    """What a project must never read."""
     for host in hosts:
         party.ledger.forbid(host, "a host's name")
         party.ledger.forbid(stack.host_id(other.project_id, host), "another project's hostId")

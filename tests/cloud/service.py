@@ -19,6 +19,11 @@ from tests.support.waiting import until
 from . import stack
 
 DATABASE = "testcloud_maintenance"
+
+#: A flow of the catalogue for hosts.
+LOOK = "look"
+
+_ROOT = pathlib.Path(__file__).parents[2]
 _BIN = pathlib.Path(sys.executable).parent
 
 
@@ -70,10 +75,32 @@ class Installation:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self.port = free_port()
         self.url = f"http://{stack.HOST}:{self.port}/v1"
+        #: what the work on hosts has found there, a line of JSON each time
+        self.found = folder / "found.jsonl"
         self._config = folder / "craton-maintenance.conf"
-        self._write(database, transport_url, admin_project)
+        self._settings = self._first_settings(database, transport_url, admin_project)
+        self._write()
 
-    def _write(self, database: str, transport_url: str, admin_project: str) -> None:
+    def configure(self, **sections: dict[str, str | None]) -> None:
+        """Change settings; None takes one away. Processes have to be started again."""
+        for section, values in sections.items():
+            there = self._settings.setdefault(section, {})
+            for name, value in values.items():
+                if value is None:
+                    there.pop(name, None)
+                else:
+                    there[name] = value
+        self._write()
+
+    def _write(self) -> None:
+        config = configparser.ConfigParser(interpolation=None)
+        config.read_dict(self._settings)
+        with self._config.open("w") as file:
+            config.write(file)
+
+    def _first_settings(
+        self, database: str, transport_url: str, admin_project: str
+    ) -> dict[str, dict[str, Any]]:
         login = {
             "auth_url": stack.AUTH_URL,
             "username": "maintenance",
@@ -84,32 +111,55 @@ class Installation:
         }
         clouds = {"clouds": {"testcloud": {"auth": login, "region_name": stack.REGION}}}
         (self._folder / "clouds.yaml").write_text(yaml.safe_dump(clouds))
-        config = configparser.ConfigParser(interpolation=None)
-        config.read_dict(
-            {
-                "DEFAULT": {"transport_url": transport_url},
-                "api": {
-                    "host": stack.HOST,
-                    "port": self.port,
-                    "auth": "keystone",
-                    "public_url": self.url,
-                    "validate_answers": "true",
-                },
-                "database": {"connection": database},
-                "events": {"admin_project_id": admin_project},
-                "inventory": {"sync_interval": "1", "create": "true"},
-                "keystone_authtoken": {
-                    "auth_type": "password",
-                    "www_authenticate_uri": stack.AUTH_URL,
-                    "region_name": stack.REGION,
-                    **login,
-                },
-                "nova": {"regions": f"{stack.REGION}:testcloud"},
-                "oslo_messaging_notifications": {"topics": "notifications"},
-            }
-        )
-        with self._config.open("w") as file:
-            config.write(file)
+        (self._folder / "flows.yaml").write_text(yaml.safe_dump({"flows": [self._look()]}))
+        return {
+            "DEFAULT": {"transport_url": transport_url},
+            "api": {
+                "host": stack.HOST,
+                "port": self.port,
+                "auth": "keystone",
+                "public_url": self.url,
+                "validate_answers": "true",
+            },
+            "database": {"connection": database},
+            "events": {"admin_project_id": admin_project},
+            "inventory": {"sync_interval": "1", "create": "true"},
+            "keystone_authtoken": {
+                "auth_type": "password",
+                "www_authenticate_uri": stack.AUTH_URL,
+                "region_name": stack.REGION,
+                **login,
+            },
+            "nova": {"regions": f"{stack.REGION}:testcloud"},
+            "oslo_messaging_notifications": {"topics": "notifications"},
+            "sessions": {
+                "flows_file": self._folder / "flows.yaml",
+                "state_dir": self._folder / "steps",
+                "reply_maintenance": 20,
+                "reply_actions": 20,
+                "reply_scale_in": 20,
+                "reply_complete": 20,
+                "retry_pause": 1,
+                # what a killed engine had begun is waited for as long as calls may take
+                "call_timeout": 6,
+            },
+        }
+
+    def _look(self) -> dict[str, Any]:
+        """Work on a host that only writes down what it finds there."""
+        settings = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(("TESTCLOUD_", "PORT_"))
+        }
+        command = {
+            "argv": [sys.executable, "-m", "tests.cloud.at_work", str(self.found)],
+            "env": settings | {"PYTHONPATH": str(_ROOT)},
+            "repeat": "safe",
+            "timeout": 60,
+        }
+        action = {"plugin": "command", "options": command}
+        return {"name": LOOK, "for": "host", "description": "looks around", "host": [action]}
 
     def _environment(self) -> dict[str, str]:
         inherited = {
@@ -198,6 +248,4 @@ class Installation:
 
     def keep_logs(self, where: pathlib.Path) -> None:
         """Copy logs and configuration to where they outlive the test."""
-        where.mkdir(parents=True, exist_ok=True)
-        for file in self._folder.iterdir():
-            shutil.copy(file, where)
+        shutil.copytree(self._folder, where, dirs_exist_ok=True)

@@ -57,6 +57,13 @@ def session(user: str, project_id: str | None = None, project: str | None = None
     )
 
 
+def group(member: Session, name: str, policy: str) -> str:
+    """A new server group of a member's project; its id. It goes with its servers' project."""
+    body = {"server_group": {"name": name, "policy": policy}}
+    nova = Service(member, "compute", NOVA_VERSION)
+    return nova.post("/os-server-groups", body)["server_group"]["id"]
+
+
 def host_id(project_id: str, host: str) -> str:
     """Nova's hostId: what a project is told instead of a host's name."""
     return hashlib.sha224((project_id + host).encode()).hexdigest()
@@ -193,12 +200,29 @@ class Compute:
             if server["OS-EXT-SRV-ATTR:host"]
         ]
 
-    def boot(self, owner: Session, name: str, host: str) -> str:
+    def services(self) -> dict[str, dict[str, Any]]:
+        """The nova-compute services by host: status, state and why it is disabled."""
+        listed = self._nova.get("/os-services?binary=nova-compute")["services"]
+        names = ("status", "state", "disabled_reason", "forced_down")
+        return {one["host"]: {name: one[name] for name in names} for one in listed}
+
+    def disable(self, host: str, reason: str) -> None:
+        body = {"status": "disabled", "disabled_reason": reason}
+        self._nova.call("PUT", f"/os-services/{self._service(host)}", json=body)
+
+    def enable(self, host: str) -> None:
+        self._nova.call("PUT", f"/os-services/{self._service(host)}", json={"status": "enabled"})
+
+    def _service(self, host: str) -> str:
+        listed = self._nova.get(f"/os-services?binary=nova-compute&host={host}")["services"]
+        return next(one["id"] for one in listed if one["host"] == host)
+
+    def boot(self, owner: Session, name: str, host: str, group_id: str | None = None) -> str:
         """Ask for a server without network on a named host; its id.
 
         :param owner: a session of an admin, scoped to the project that shall own it
         """
-        body = {
+        body: dict[str, Any] = {
             "server": {
                 "name": name,
                 "imageRef": self._image,
@@ -207,6 +231,8 @@ class Compute:
                 "host": host,
             }
         }
+        if group_id is not None:
+            body["os:scheduler_hints"] = {"group": group_id}
         return Service(owner, "compute", NOVA_VERSION).post("/servers", body)["server"]["id"]
 
     def active(self, server_id: str, seconds: float = 60.0) -> Server:
@@ -225,11 +251,25 @@ class Compute:
 
     def live_migrate(self, server_id: str, host: str) -> Server:
         """Move a server to a host, and wait until Nova says that it is there."""
+        self._send(server_id, host)
+        return self._arrived(server_id, host)
+
+    def go_home(self, servers: Iterable[Server]) -> None:
+        """Move servers that are elsewhere to where they were booted, all at once."""
+        there = {server.id: server.host for server in self.servers()}
+        away = [server for server in servers if there[server.id] != server.host]
+        for server in away:
+            self._send(server.id, server.host)
+        for server in away:
+            self._arrived(server.id, server.host)
+
+    def _send(self, server_id: str, host: str) -> None:
         self._nova.post(
             f"/servers/{server_id}/action",
             {"os-migrateLive": {"host": host, "block_migration": "auto"}},
         )
 
+    def _arrived(self, server_id: str, host: str) -> Server:
         def look() -> bool:
             migrations = self._nova.get(f"/os-migrations?instance_uuid={server_id}")["migrations"]
             newest = migrations[0] if migrations else {"status": "none"}

@@ -1,0 +1,156 @@
+"""Sessions on real hosts: the cloud is maintained while its projects' servers live on."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.waiting import until
+
+from . import stack
+from .applications import Application, Heard, states
+from .conftest import forbid
+from .service import Installation
+from .sessions import Session
+
+pytestmark = pytest.mark.cloud
+
+#: What somebody else has one host disabled for.
+FOREIGN = "waiting for a new power supply"
+
+
+@pytest.fixture(scope="module")
+def applications(installation, alpha, beta) -> Iterator[dict[str, Application]]:
+    made = [Application(party, installation.url) for party in (alpha, beta)]
+    yield {one.party.name: one for one in made}
+    for one in made:
+        one.close()
+
+
+@pytest.fixture(scope="module")
+def crowd(compute, hosts, fleet, alpha, beta) -> Iterator[dict[str, list[stack.Server]]]:
+    """Every server by project: the fleet, a group of three that are never together, a single.
+
+    At the end the fleet is where other tests look for it.
+    """
+    group = stack.group(alpha.session, "maintenance-test", "anti-affinity")
+    booting = {
+        "alpha": [
+            compute.boot(alpha.booter, f"maintenance-test-group-{n}", hosts[n], group)
+            for n in range(3)
+        ],
+        "beta": [compute.boot(beta.booter, "maintenance-test-single", hosts[5])],
+    }
+    booted = {name: [compute.active(one) for one in ids] for name, ids in booting.items()}
+    everybody = {name: fleet[name] + booted[name] for name in booted}
+    forbid(alpha, beta, everybody, hosts)
+    forbid(beta, alpha, everybody, hosts)
+    yield everybody
+    compute.delete(server.id for servers in booted.values() for server in servers)
+    compute.go_home(server for servers in fleet.values() for server in servers)
+
+
+@pytest.fixture
+def begin(operator, installation, applications, crowd) -> Iterator[Callable[..., Session]]:
+    """Begins sessions, which are over at the test's end."""
+    made: list[Session] = []
+
+    def new(hosts: list[str], **more: object) -> Session:
+        made.append(Session(operator.api, hosts, **more))
+        return made[-1]
+
+    yield new
+    for one in made:
+        one.end()
+
+
+@pytest.fixture
+def begun_well(compute, hosts) -> Iterator[None]:
+    """After the test every nova-compute is up and enabled, as it was before."""
+    before = compute.services()
+    assert {(one["status"], one["state"]) for one in before.values()} == {("enabled", "up")}
+    yield
+    until(lambda: compute.services() == before, "every service as before", 60.0, 0.5)
+
+
+def _all_alive(crowd, alpha, beta) -> dict[str, str]:
+    """Every server is ACTIVE and its owner sees it; where each is, as its owner is shown."""
+    places = {}
+    for party in (alpha, beta):
+        nova = stack.Service(party.session, "compute", stack.NOVA_VERSION)
+        seen = {one["id"]: one for one in nova.get("/servers/detail")["servers"]}
+        for server in crowd[party.name]:
+            assert seen[server.id]["status"] == "ACTIVE"
+            assert seen[server.id]["OS-EXT-STS:task_state"] is None
+            places[server.id] = seen[server.id]["hostId"]
+    return places
+
+
+def _worked_on(installation: Installation, session: Session) -> dict[str, dict]:
+    """What the work found on each host; each was worked on once."""
+    lines = map(json.loads, installation.found.read_text().splitlines())
+    found = [one for one in lines if one["session"] == session.id]
+    by_host = {one["host"]: one for one in found}
+    assert len(by_host) == len(found)
+    return by_host
+
+
+def _assert_empty(found: dict[str, dict]) -> None:
+    for one in found.values():
+        assert one["status"] == "disabled"
+        assert (one["servers"], one["migrations"], one["allocations"]) == ([], [], []), one
+
+
+def _assert_own_only(heard: list[Heard], application: Application, crowd) -> None:
+    """A project heard of its own servers only; the ledger has seen to every byte."""
+    own = {server.id for server in crowd[application.party.name]}
+    for one in heard:
+        assert one.traits["project_id"] == application.party.project_id
+        if one.traits["instance_ids"].startswith("["):
+            assert set(json.loads(one.traits["instance_ids"].replace("'", '"'))) <= own
+
+
+def test_the_whole_cloud_is_maintained(
+    begin, applications, crowd, compute, installation, hosts, alpha, beta, figures
+):
+    """Workflow default, all hosts; one of them somebody else has disabled before."""
+    before = compute.services()
+    compute.disable(hosts[4], FOREIGN)
+    disabled = compute.services()
+    # half of the servers are moved cold, half live
+    for application in applications.values():
+        for server in crowd[application.party.name][::2]:
+            application.manager.wanted[server.id] = "MIGRATE"
+    try:
+        session = begin([], announcement="new firmware")
+        session.until_done(400)
+        assert compute.services() == disabled
+    finally:
+        compute.enable(hosts[4])
+        for application in applications.values():
+            application.manager.wanted.clear()
+    assert compute.services() == before
+    _all_alive(crowd, alpha, beta)
+    found = _worked_on(installation, session)
+    assert sorted(found) == hosts
+    _assert_empty(found)
+    assert found[hosts[4]]["reason"] == FOREIGN
+    detail = session.detail()
+    assert {one["state"] for one in detail["hosts"]} == {"returned"}
+    group = [server.id for server in crowd["alpha"][-3:]]
+    assert len({server.host for server in compute.servers() if server.id in group}) == 3
+    for application in applications.values():
+        heard = application.of(session.id)
+        _assert_own_only(heard, application, crowd)
+        told = states(heard)
+        assert (told[0], told[-1]) == ("MAINTENANCE", "MAINTENANCE_COMPLETE")
+        assert "PLANNED_MAINTENANCE" in told or "PREPARE_MAINTENANCE" in told
+        done = application.manager.done
+        assert set(done) == {server.id for server in crowd[application.party.name]}
+        figures.append(
+            f"session {application.party.name}: first notice at the application manager "
+            f"{heard[0].arrived - session.asked_at:.3f} s after the request"
+        )
+    moves = [step for step in detail["steps"] if step["kind"].endswith("_migrate")]
+    print(session.story())
+    figures.append(f"session of six hosts: {len(moves)} moves")
