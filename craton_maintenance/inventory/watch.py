@@ -80,37 +80,46 @@ class Watch:
         began, database = self._service.clock(), self._service.database
         with database.read() as connection:
             sync = store.sync_of(connection, self._region)
-            known_at = store.newest_migration_at(connection, self._region)
-        if sync is None or sync.started_at is None:
-            return False
-        back = max(known_at or began - _FIRST, began - _LONGEST)
-        found = changes.read(
-            self._cloud.reads,
-            None if full else (self._mark or sync.started_at - _BEFORE_SYNC) - OVERLAP,
-            (self._moved_at if self._moved_at and not full else min(back, began - _FIRST))
-            - OVERLAP,
-            began,
-            servers=servers,
-        )
+            if sync is None or sync.started_at is None:
+                return False
+            servers_since, migrations_since = self._since(connection, sync, began, full)
+        found = changes.read(self._cloud.reads, servers_since, migrations_since, began)
         with database.read() as connection:
-            changed = bool(self._compare(connection, found, began, full))
+            changed: bool | None = bool(self._compare(connection, found, began, full))
         if changed:
             changed = database.write(
-                lambda transaction: self._write(transaction, found, began, full)
+                lambda transaction: self._write(transaction, found, sync, began, full)
             )
-        if found.newest is not None:
-            self._moved_at = max(self._moved_at or found.newest, found.newest)
-            if servers:
-                self._mark = max(self._mark or found.newest, found.newest)
-        return changed
+        if changed is not None and found.newest is not None:
+            self._mark = max(self._mark or found.newest, found.newest)
+        return bool(changed)
+
+    def _since(
+        self, connection: sa.Connection, sync: sa.Row[Any], began: dt.datetime, full: bool
+    ) -> tuple[dt.datetime | None, dt.datetime]:
+        """Since when servers and migrations are asked for; None: all."""
+        if self._mark is not None and not full:
+            return self._mark - OVERLAP, self._mark - OVERLAP
+        known_at = store.newest_migration_at(connection, self._region) or began
+        back = max(min(known_at, began - _FIRST), began - _LONGEST)
+        return None if full else sync.started_at - _BEFORE_SYNC, back - OVERLAP
 
     def _write(
-        self, transaction: Transaction, found: Changes, began: dt.datetime, full: bool
-    ) -> bool:
+        self,
+        transaction: Transaction,
+        found: Changes,
+        seen: sa.Row[Any],
+        began: dt.datetime,
+        full: bool,
+    ) -> bool | None:
+        """Write what differs; None: the look has been overtaken.
+
+        :param seen: the region's row as it was when the look began
+        """
         # held, so that nobody writes between the comparison and us
         sync = store.held_sync(transaction, self._region)
-        if sync is None or sync.started_at is None or sync.started_at > began:
-            return False  # a synchronisation has seen more meanwhile
+        if sync is None or sync.started_at != seen.started_at:
+            return None  # a synchronisation has seen more meanwhile
         difference = self._compare(transaction.connection, found, began, full)
         store.write_servers(transaction, self._region, difference.servers)
         store.remove_servers(transaction, self._region, difference.removed)
@@ -135,13 +144,15 @@ class Watch:
             moves = store.migrations_of(
                 connection, region, found.migrations.keys() | found.gone.keys()
             )
-        there = store.hosts_known(connection, region, {s.host for s, _ in found.servers if s.host})
         differing = {
             server.id: (hints.columns(server), stamp)
             for server, stamp in found.servers
             if known.get(server.id) != hints.columns(server)
-            and (server.host is None or server.host in there)
         }
+        wanted = {values[_HOST] for values, _ in differing.values()} - {None}
+        # a host that is not known yet comes with the synchronisation, and its servers with it
+        there = store.hosts_known(connection, region, wanted) | {None}
+        differing = {one: new for one, new in differing.items() if new[0][_HOST] in there}
         gone = {one: found.gone[one] for one in found.gone.keys() & known.keys()}
         if full and not found.gaps:
             # deleted since the synchronisation: when, is not said, and nothing older counts
