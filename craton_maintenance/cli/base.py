@@ -17,6 +17,7 @@ _HINTS = {
     "WINDOW_OVERLAP": "on the command line: --allow-overlap",
     "WINDOW_NOT_OPEN": "on the command line: window cancel ID, or window start ID",
     "STALE_REVISION": "or insist with --force",
+    "SESSION_RUNNING": "on the command line: session abort ID",
 }
 
 

@@ -149,6 +149,93 @@ class Client:
         """Say that maintenance is done."""
         return self._json("POST", f"/maintenance-windows/{_part(window_id)}/finish")
 
+    # Sessions
+
+    def sessions(self, query: Mapping[str, Any], limit: int | None = None) -> Iterator[Json]:
+        """Sessions as far as we may see them, the newest first.
+
+        :param limit: stop after as many
+        """
+        return self._paged("/maintenance", "details", {"details": True, **query}, limit)
+
+    def create_session(self, body: Json, idempotency_key: str | None = None) -> Json:
+        """Set a window with the session that carries it out.
+
+        :param idempotency_key: sent again with the same key, nothing is set twice
+        """
+        headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
+        return self._json("POST", "/maintenance", body=body, headers=headers)
+
+    def session(self, session_id: str) -> Json:
+        """Where a session stands."""
+        return self._get(f"/maintenance/{_part(session_id)}")
+
+    def session_detail(self, session_id: str) -> Json:
+        """Everything of a session."""
+        return self._get(f"/maintenance/{_part(session_id)}/detail")
+
+    def order(self, session_id: str, body: Json) -> Json:
+        """Order a session about."""
+        return self._json("PUT", f"/maintenance/{_part(session_id)}", body=body)
+
+    def watch(
+        self,
+        session_id: str,
+        interval: float,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> Iterator[Json]:
+        """A session whenever it is seen to have changed, until the caller stops.
+
+        Once the service has answered, its absence is waited out.
+
+        :param interval: seconds between two looks
+        """
+        before: Json | None = None
+        while True:
+            try:
+                found = self.session(session_id)
+            except ClientError as problem:
+                if before is None or not _passes(problem):
+                    raise
+                LOG.warning("%s; going on once it answers", problem)
+                found = before
+            if found != before:
+                before = found
+                yield found
+            sleep(interval)
+
+    def asked(self, session_id: str, project_id: str, server_id: str | None = None) -> Json:
+        """What a project is asked in a session, or about one of its servers."""
+        return self._get(_asked(session_id, project_id, server_id))
+
+    def reply(
+        self, session_id: str, project_id: str, body: Json, server_id: str | None = None
+    ) -> Json:
+        """Answer for a project, or for one of its servers."""
+        return self._json("PUT", _asked(session_id, project_id, server_id), body=body)
+
+    def flows(self) -> list[Json]:
+        """The flows that we may choose."""
+        found: list[Json] = self._get("/maintenance-flows")["flows"]
+        return found
+
+    # Constraints
+
+    def constraint(self, kind: str, object_id: str) -> Json:
+        """What was granted for a server or a group of servers.
+
+        :param kind: ``instance`` or ``instance_group``
+        """
+        return self._get(f"/{kind}/{_part(object_id)}")
+
+    def set_constraint(self, kind: str, object_id: str, body: Json) -> Json:
+        """Wish something for a server or a group of servers."""
+        return self._json("PUT", f"/{kind}/{_part(object_id)}", body=body)
+
+    def unset_constraint(self, kind: str, object_id: str) -> None:
+        """Wish nothing for it any more."""
+        self._call("DELETE", f"/{kind}/{_part(object_id)}")
+
     # Objects of the inventory
 
     def maintenance(self, kind: str, name: str, region: str | None = None) -> Json:
@@ -411,6 +498,11 @@ class Client:
 
 def _part(name: str) -> str:
     return urllib.parse.quote(name, safe="")
+
+
+def _asked(session_id: str, project_id: str, server_id: str | None) -> str:
+    path = f"/maintenance/{_part(session_id)}/{_part(project_id)}"
+    return path if server_id is None else f"{path}/{_part(server_id)}"
 
 
 def _given(**query: Any) -> Json:

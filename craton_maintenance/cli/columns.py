@@ -94,6 +94,124 @@ class Projects(columns.FormattableColumn[list[Any]]):
         )
 
 
+class SessionRef(columns.FormattableColumn[Any]):
+    """The session that carries a window out, or none."""
+
+    def human_readable(self) -> str:
+        return f"{self._value['id']} {self._value['state']}" if self._value else ""
+
+
+class Counts(columns.FormattableColumn[dict[str, int]]):
+    """How many are in each state."""
+
+    def human_readable(self) -> str:
+        return ", ".join(f"{count} {state}" for state, count in self._value.items())
+
+
+class Pairs(columns.FormattableColumn[dict[str, Any]]):
+    """A flat map."""
+
+    def human_readable(self) -> str:
+        return ", ".join(f"{key}={value}" for key, value in self._value.items())
+
+
+class Words(columns.FormattableColumn[list[Any]]):
+    """A list in a line."""
+
+    def human_readable(self) -> str:
+        return ", ".join(map(str, self._value))
+
+
+class Work(columns.FormattableColumn[list[Any]]):
+    """Host actions."""
+
+    def human_readable(self) -> str:
+        return ", ".join(x["plugin"] for x in self._value)
+
+
+class Problem(columns.FormattableColumn[Any]):
+    """Why something does not get on, or nothing."""
+
+    def human_readable(self) -> str:
+        if not self._value:
+            return ""
+        return f"{self._value['code']}: {self._value['words']}"
+
+
+class Blockers(columns.FormattableColumn[list[Any]]):
+    """Why a session does not get on, a line each."""
+
+    def human_readable(self) -> str:
+        return _cut([_blocker(x) for x in self._value])
+
+
+def _blocker(blocker: Mapping[str, Any]) -> str:
+    about = qualified(blocker["host"]) if "host" in blocker else blocker.get("server_id", "")
+    return f"{blocker['code']}: {about + ': ' if about else ''}{blocker['words']}"
+
+
+class SessionHosts(columns.FormattableColumn[list[Any]]):
+    """Hosts of a session, a line each."""
+
+    def human_readable(self) -> str:
+        return _cut(
+            [
+                f"{qualified(x)} {x['state']}" + (f" wave {x['wave']}" if x["wave"] else "")
+                for x in self._value
+            ]
+        )
+
+
+class SessionServers(columns.FormattableColumn[list[Any]]):
+    """Servers of a session, a line each."""
+
+    def human_readable(self) -> str:
+        return _cut([_server(x) for x in self._value])
+
+
+def _server(server: Mapping[str, Any]) -> str:
+    action = f" {server['action']}" if server.get("action") else ""
+    by = f" by {server['chosen_by']}" if server.get("chosen_by") else ""
+    problem = server.get("problem")
+    code = problem if isinstance(problem, str) or not problem else problem["code"]
+    state = f" {server['state']}" if server.get("state") else ""
+    return f"{server['id']}{state}{action}{by}" + (f" ({code})" if code else "")
+
+
+class Notices(columns.FormattableColumn[list[Any]]):
+    """Notices, a line each, the newest first."""
+
+    def human_readable(self) -> str:
+        return _cut(
+            [
+                f"{x['project_id']} {x['state']} {x['status']}"
+                + ("" if x["delivered_at"] else ", not handed over")
+                + (f", until {Time(x['deadline']).human_readable()}" if x["deadline"] else "")
+                for x in reversed(self._value)
+            ]
+        )
+
+
+class Steps(columns.FormattableColumn[list[Any]]):
+    """Steps, a line each, the newest first."""
+
+    def human_readable(self) -> str:
+        return _cut(
+            [
+                f"{x['number']} {x['kind']} {x['server_id'] or qualified(x['host'])} "
+                f"{x['result'] or x['status']}"
+                for x in reversed(self._value)
+            ]
+        )
+
+
+class Orders(columns.FormattableColumn[list[Any]]):
+    """Orders that are not carried out yet, a line each."""
+
+    def human_readable(self) -> str:
+        return _cut([f"{x['command']} by {x['actor']}" for x in self._value])
+
+
 class Links(columns.FormattableColumn[list[Any]]):
     """Links."""
 

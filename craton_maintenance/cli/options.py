@@ -2,11 +2,13 @@
 
 import argparse
 import datetime as dt
+import json
 from typing import Any
 
 from craton_maintenance.cli import times
 from craton_maintenance.cli.base import UsageError
 from craton_maintenance.domain.scope import NEVER_RETIRED, Kind
+from craton_maintenance.domain.session.model import Workflow
 from craton_maintenance.domain.times import text
 from craton_maintenance.domain.window import Impact
 
@@ -34,10 +36,13 @@ def add_scope(parser: argparse.ArgumentParser, purpose: str) -> None:
         )
 
 
-def add_facts(parser: argparse.ArgumentParser, change: bool = False) -> None:
+def add_facts(
+    parser: argparse.ArgumentParser, change: bool = False, start: str = "--start"
+) -> None:
     """Add the options that say when, why and how.
 
     :param change: with what takes a fact back
+    :param start: how the option for the start is called
     """
     group = parser.add_argument_group(
         "times",
@@ -45,7 +50,8 @@ def add_facts(parser: argparse.ArgumentParser, change: bool = False) -> None:
         "or from now on (now, +30m, +2h, +1d).",
     )
     group.add_argument(
-        "--start",
+        start,
+        dest="start",
         metavar="TIME",
         type=times.when,
         help="when it opens" + ("" if change else "; default: now"),
@@ -121,6 +127,85 @@ def _add_with_negation(
     )
 
 
+def add_work(parser: argparse.ArgumentParser, workflow: str | None = None) -> None:
+    """Add the options that say how a session carries a window out.
+
+    :param workflow: the default, for the help; None: without one there is no session
+    """
+    group = parser.add_argument_group("session", "How a session carries the maintenance out.")
+    group.add_argument(
+        "--workflow",
+        choices=[known.value for known in Workflow],
+        help="ask projects once for all their servers on a host (default), or once for each "
+        f"server (vnf); default: {workflow or 'no session, it only announces'}",
+    )
+    group.add_argument(
+        "--metadata",
+        metavar="KEY=VALUE",
+        type=pair,
+        action="append",
+        default=[],
+        help="is in what projects are told; may be repeated",
+    )
+    group.add_argument(
+        "--action",
+        metavar="PLUGIN[:JSON]",
+        type=_plugin,
+        action="append",
+        default=[],
+        dest="actions",
+        help="work on each host by a plugin, with its options; may be repeated, in order",
+    )
+    group.add_argument(
+        "--host-flow",
+        metavar="NAME",
+        type=lambda name: {"flow": name},
+        action="append",
+        dest="actions",
+        help="work on each host by a flow of the catalogue; may be repeated, in order",
+    )
+
+
+def work(args: argparse.Namespace) -> dict[str, Any]:
+    """What was said about a session, as the API has it; absent is what was not said."""
+    said = {
+        "workflow": args.workflow,
+        "metadata": dict(args.metadata),
+        "actions": args.actions,
+    }
+    return {key: value for key, value in said.items() if value}
+
+
+def pair(text: str) -> tuple[str, str]:
+    """``KEY=VALUE``.
+
+    :raises argparse.ArgumentTypeError: with a sentence for whoever typed it
+    """
+    key, sign, value = text.partition("=")
+    if not key or not sign:
+        raise argparse.ArgumentTypeError(f"{text!r} is not KEY=VALUE")
+    return key, value
+
+
+def _plugin(text: str) -> dict[str, Any]:
+    """``PLUGIN[:JSON]``.
+
+    :raises argparse.ArgumentTypeError: with a sentence for whoever typed it
+    """
+    name, colon, options = text.partition(":")
+    found: Any = {}
+    if colon:
+        try:
+            found = json.loads(options)
+        except ValueError as problem:
+            raise argparse.ArgumentTypeError(f"{options!r} is not JSON: {problem}") from None
+    if not name or not isinstance(found, dict):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} is not a plugin with its options, such as wait:{{"message": "swap"}}'
+        )
+    return {"plugin": name} | ({"options": found} if found else {})
+
+
 def scope(args: argparse.Namespace) -> dict[str, list[Any]]:
     """The scope named; empty if nothing was."""
     named = {kind.value: getattr(args, kind.value) for kind in Kind}
@@ -188,6 +273,19 @@ def check_retirement(body: dict[str, Any]) -> None:
             f"--retire: whole {' and '.join(refused)} are never retired: name the hosts, "
             "cells or labels"
         )
+
+
+def host_named(text: str | None, option: str = "--host") -> dict[str, Any]:
+    """``[REGION/]NAME`` as ``host`` and ``region``; empty where nothing was said.
+
+    :raises UsageError: it is no name
+    """
+    if text is None:
+        return {}
+    found = _named(text, Kind.HOST.value, option)
+    if isinstance(found, str):
+        return {"host": found}
+    return {"host": found["name"], "region": found["region"]}
 
 
 def _named(name: str, kind: str, option: str) -> str | dict[str, str]:

@@ -24,6 +24,9 @@ _FIELDS: dict[str, Any] = {
     "retire": None,
     "target_host": columns.Host,
     "allow_overlap": None,
+    "approved": None,
+    "workflow": columns.Text,
+    "session": columns.SessionRef,
     "hosts_count": None,
     "servers_count": None,
     "projects_count": None,
@@ -96,6 +99,7 @@ class Set(base.ShowOne):
         super().add_arguments(parser)
         options.add_scope(parser, "What the window is for")
         options.add_facts(parser)
+        options.add_work(parser)
         parser.add_argument(
             "--idempotency-key",
             metavar="KEY",
@@ -109,8 +113,12 @@ class Set(base.ShowOne):
                 "say what the window is for: --host, --label, --cell, --region, --cloud, "
                 "--aggregate or --zone"
             )
-        body = {"scope": scope, **options.facts(parsed_args, _now())}
+        body = {"scope": scope, **options.facts(parsed_args, _now()), **options.work(parsed_args)}
         options.check_retirement(body)
+        if "workflow" not in body and ("metadata" in body or "actions" in body):
+            raise base.UsageError(
+                "--metadata, --action and --host-flow are for a session: say --workflow"
+            )
         if parsed_args.start == dt.timedelta():
             # the service's now: its clock counts, not ours
             del body["start"]
