@@ -13,8 +13,10 @@ import uuid
 from typing import Any
 
 import jsonschema
+import jsonschema_rs
 import referencing
 import referencing.jsonschema
+from jsonschema import exceptions
 
 from craton_maintenance.domain import times
 
@@ -99,6 +101,32 @@ def validator(name: str) -> jsonschema.Draft202012Validator:
     """
     whole = _inlined({"$ref": f"{name}.json"}, _registry().resolver())
     return jsonschema.Draft202012Validator(whole, format_checker=formats)
+
+
+@functools.cache
+def _quick(name: str) -> Any:
+    return jsonschema_rs.Draft202012Validator(
+        _inlined({"$ref": f"{name}.json"}, _registry().resolver()),
+        validate_formats=True,
+        formats={known: functools.partial(_conforms, known) for known in formats.checkers},
+    )
+
+
+def _conforms(known: str, value: object) -> bool:
+    try:
+        formats.check(value, known)
+    except exceptions.FormatError:
+        return False
+    return True
+
+
+def is_valid(name: str, document: object) -> bool:
+    """Whether a document is surely valid; many times faster than :func:`check`.
+
+    For what we made ourselves, by the thousand.  What it does not take may be valid all
+    the same: :func:`check` decides, and says what is wrong.
+    """
+    return bool(_quick(name).is_valid(document))
 
 
 #: Keywords beside a ``$ref`` that say nothing about what is valid.

@@ -1,7 +1,7 @@
 """Queries on windows, their hosts, and the projects that they touch."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -158,8 +158,8 @@ def overlapping(connection: sa.Connection, window_id: str, times: Times) -> list
 # -- projects ----------------------------------------------------------------------
 
 
-def servers_on(connection: sa.Connection, window_id: str) -> Iterator[tuple[str, str]]:
-    """``(project_id, server_id)`` of every server on the window's hosts.
+def servers_on(connection: sa.Connection, window_id: str) -> dict[str, tuple[str, ...]]:
+    """Each project's servers on the window's hosts, sorted.
 
     One row comes for each project: for a driver in Python, each row costs more than
     what is in it.
@@ -180,6 +180,7 @@ def servers_on(connection: sa.Connection, window_id: str) -> Iterator[tuple[str,
         .where(window_hosts.c.window_id == window_id)
         .group_by(nova_servers.c.project_id)
     )
+    found = {}
     for project_id, count, text in rows:
         ids = text.split(",")
         if len(ids) != count:
@@ -188,8 +189,9 @@ def servers_on(connection: sa.Connection, window_id: str) -> Iterator[tuple[str,
                 f"the database gave {len(ids)} of {count} servers of project {project_id}: its "
                 "max_allowed_packet is too small"
             )
-        for server_id in ids:
-            yield project_id, server_id
+        ids.sort()
+        found[project_id] = tuple(ids)
+    return found
 
 
 def parts(connection: sa.Connection, window_id: str) -> dict[str, tuple[str, ...]]:

@@ -1,18 +1,10 @@
 """Which project is touched by which window, through which of its servers."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 #: Server ids per project id, sorted.
 Parts = Mapping[str, tuple[str, ...]]
-
-
-def parts(servers: Iterable[tuple[str, str]]) -> dict[str, tuple[str, ...]]:
-    """Group ``(project_id, server_id)`` by project."""
-    found: dict[str, list[str]] = {}
-    for project_id, server_id in servers:
-        found.setdefault(project_id, []).append(server_id)
-    return {project_id: tuple(sorted(ids)) for project_id, ids in found.items()}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

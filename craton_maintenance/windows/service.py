@@ -13,7 +13,7 @@ from typing import Any
 
 from craton_maintenance.db import windows as store
 from craton_maintenance.db.database import Transaction
-from craton_maintenance.domain import impact, scope, window
+from craton_maintenance.domain import scope, window
 from craton_maintenance.domain.event import Cause, Type
 from craton_maintenance.domain.scope import HostKey, Kind
 from craton_maintenance.domain.window import FINAL, State, Times
@@ -108,7 +108,7 @@ class Windows(Upkeep):
         checks.target(row, hosts)
         self._insert(transaction, row, hosts)
         self._refuse_overlap(transaction, row, times)
-        parts = impact.parts(store.servers_on(transaction.connection, row["id"]))
+        parts = store.servers_on(transaction.connection, row["id"])
         store.write_parts(transaction, row["id"], parts)
         self.tell_states(
             transaction,

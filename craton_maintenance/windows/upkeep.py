@@ -133,7 +133,7 @@ class Upkeep:
         :param all_of: tell every project, also those with the same servers as before
         """
         before = store.parts(transaction.connection, row["id"])
-        after = impact.parts(store.servers_on(transaction.connection, row["id"]))
+        after = store.servers_on(transaction.connection, row["id"])
         seen = impact.difference(before, after)
         if not seen and not all_of:
             return []
