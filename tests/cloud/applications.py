@@ -1,5 +1,6 @@
 """Application managers of the projects: told by Aodh, they answer over REST as members."""
 
+import ast
 import dataclasses
 import json
 import threading
@@ -28,6 +29,12 @@ class Heard:
     state: str
     session_id: str
     traits: Mapping[str, Any]
+
+    @property
+    def servers(self) -> frozenset[str]:
+        """The servers that it names itself."""
+        named = str(self.traits["instance_ids"])
+        return frozenset(ast.literal_eval(named) if named.startswith("[") else ())
 
 
 class Manager(ApplicationManager):

@@ -8,9 +8,6 @@ from typing import Any
 
 from . import stack
 
-#: States of migrations that are over.
-_OVER = frozenset({"completed", "confirmed", "reverted", "error", "failed", "cancelled"})
-
 
 def look(host: str) -> dict[str, Any]:
     """What Nova and Placement say is on a host."""
@@ -26,7 +23,7 @@ def look(host: str) -> dict[str, Any]:
         "status": service["status"],
         "reason": service["disabled_reason"],
         "servers": [server["id"] for server in servers],
-        "migrations": [one["id"] for one in migrations if one["status"] not in _OVER],
+        "migrations": [one["id"] for one in migrations if one["status"] not in stack.SETTLED],
         "allocations": sorted(held),
     }
 

@@ -100,7 +100,7 @@ class Installation:
 
     def _first_settings(
         self, database: str, transport_url: str, admin_project: str
-    ) -> dict[str, dict[str, Any]]:
+    ) -> dict[str, dict[str, str]]:
         login = {
             "auth_url": stack.AUTH_URL,
             "username": "maintenance",
@@ -116,7 +116,7 @@ class Installation:
             "DEFAULT": {"transport_url": transport_url},
             "api": {
                 "host": stack.HOST,
-                "port": self.port,
+                "port": str(self.port),
                 "auth": "keystone",
                 "public_url": self.url,
                 "validate_answers": "true",
@@ -130,18 +130,18 @@ class Installation:
                 "region_name": stack.REGION,
                 **login,
             },
-            "nova": {"regions": f"{stack.REGION}:testcloud"},
+            # what a killed engine had begun is waited for as long as calls may take
+            "nova": {"regions": f"{stack.REGION}:testcloud", "timeout": "6"},
             "oslo_messaging_notifications": {"topics": "notifications"},
             "sessions": {
-                "flows_file": self._folder / "flows.yaml",
-                "state_dir": self._folder / "steps",
-                "reply_maintenance": 20,
-                "reply_actions": 20,
-                "reply_scale_in": 20,
-                "reply_complete": 20,
-                "retry_pause": 1,
-                # what a killed engine had begun is waited for as long as calls may take
-                "call_timeout": 6,
+                "flows_file": str(self._folder / "flows.yaml"),
+                "state_dir": str(self._folder / "steps"),
+                "reply_maintenance": "20",
+                "reply_actions": "20",
+                "reply_scale_in": "20",
+                "reply_complete": "20",
+                "retry_pause": "1",
+                "call_timeout": "6",
             },
         }
 
@@ -156,7 +156,7 @@ class Installation:
             "argv": [sys.executable, "-m", "tests.cloud.at_work", str(self.found)],
             "env": settings | {"PYTHONPATH": str(_ROOT)},
             "repeat": "safe",
-            "timeout": 60,
+            "timeout": 20,
         }
         action = {"plugin": "command", "options": command}
         return {"name": LOOK, "for": "host", "description": "looks around", "host": [action]}
@@ -206,6 +206,13 @@ class Installation:
         process = self._running.pop(part)
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+    def restart(self, part: str) -> None:
+        """End a part in good order and start it, with the settings of now."""
+        process = self._running.pop(part)
+        process.terminate()
+        assert process.wait(30) == 0
+        self.start(part)
 
     def stop(self) -> dict[str, int]:
         """End what runs in good order; exit statuses."""

@@ -24,6 +24,9 @@ TRANSPORT_URL = os.environ.get(
 #: 2.74 takes ``host`` at boot, 2.87 is the last that asks no compute for its uptime.
 NOVA_VERSION = "2.87"
 
+#: States of migrations that are over.
+SETTLED = frozenset({"completed", "confirmed", "reverted", "error", "failed", "cancelled"})
+
 WORKFLOW = """
 version: '2.0'
 {name}:
@@ -62,6 +65,12 @@ def group(member: Session, name: str, policy: str) -> str:
     body = {"server_group": {"name": name, "policy": policy}}
     nova = Service(member, "compute", NOVA_VERSION)
     return nova.post("/os-server-groups", body)["server_group"]["id"]
+
+
+def act(who: Session, server_id: str, action: str, arguments: Any = None) -> None:
+    """Ask for an action on a server."""
+    nova = Service(who, "compute", NOVA_VERSION)
+    nova.post(f"/servers/{server_id}/action", {action: arguments})
 
 
 def host_id(project_id: str, host: str) -> str:
@@ -237,15 +246,19 @@ class Compute:
 
     def active(self, server_id: str, seconds: float = 60.0) -> Server:
         """Wait until a server is ACTIVE and nothing is being done to it."""
+        return self.in_status(server_id, "ACTIVE", seconds)
+
+    def in_status(self, server_id: str, status: str, seconds: float = 60.0) -> Server:
+        """Wait until a server has a status and nothing is being done to it."""
 
         def look() -> Server | None:
             server = self._nova.get(f"/servers/{server_id}")["server"]
             assert server["status"] != "ERROR", server.get("fault")
-            if server["status"] == "ACTIVE" and server["OS-EXT-STS:task_state"] is None:
+            if server["status"] == status and server["OS-EXT-STS:task_state"] is None:
                 return Server(server["id"], server["tenant_id"], server["OS-EXT-SRV-ATTR:host"])
             return None
 
-        found = until(look, f"server {server_id} ACTIVE", seconds, 0.2)
+        found = until(look, f"server {server_id} {status}", seconds, 0.2)
         assert found is not None
         return found
 
@@ -280,6 +293,27 @@ class Compute:
         server = self.active(server_id)
         assert server.host == host
         return server
+
+    def resize(self, owner: Session, server_id: str, flavor: str) -> Server:
+        """Have an owner resize a server, and wait until it has to be confirmed or reverted.
+
+        :param flavor: its name
+        """
+        listed = self._nova.get("/flavors")["flavors"]
+        found = next(one["id"] for one in listed if one["name"] == flavor)
+        act(owner, server_id, "resize", {"flavorRef": found})
+        return self.in_status(server_id, "VERIFY_RESIZE")
+
+    def set_metadata(self, server_id: str, **values: str) -> None:
+        self._nova.post(f"/servers/{server_id}/metadata", {"metadata": values})
+
+    def remove_metadata(self, server_id: str, name: str) -> None:
+        self._nova.delete(f"/servers/{server_id}/metadata/{name}")
+
+    def unfinished(self, server_id: str) -> list[dict[str, Any]]:
+        """A server's migrations that are not over."""
+        listed = self._nova.get(f"/os-migrations?instance_uuid={server_id}")["migrations"]
+        return [one for one in listed if one["status"] not in SETTLED]
 
     def delete(self, server_ids: Iterable[str]) -> None:
         """Delete servers and wait until Nova has forgotten them."""

@@ -1,7 +1,9 @@
 """Sessions on real hosts: the cloud is maintained while its projects' servers live on."""
 
+import datetime as dt
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,7 @@ from . import stack
 from .applications import Application, Heard, states
 from .conftest import forbid
 from .service import Installation
-from .sessions import Session
+from .sessions import Session, moved
 
 pytestmark = pytest.mark.cloud
 
@@ -65,7 +67,7 @@ def begin(operator, installation, applications, crowd) -> Iterator[Callable[...,
 
 
 @pytest.fixture
-def begun_well(compute, hosts) -> Iterator[None]:
+def services_stay(compute, hosts) -> Iterator[None]:
     """After the test every nova-compute is up and enabled, as it was before."""
     before = compute.services()
     assert {(one["status"], one["state"]) for one in before.values()} == {("enabled", "up")}
@@ -86,6 +88,26 @@ def _all_alive(crowd, alpha, beta) -> dict[str, str]:
     return places
 
 
+def _lasted(detail: dict[str, Any]) -> float:
+    """Seconds from a session's beginning to its end."""
+    began, ended = (
+        dt.datetime.fromisoformat(detail["session"][name])
+        for name in ("created_at", "finished_at")
+    )
+    return (ended - began).total_seconds()
+
+
+def _place(compute, server) -> str:
+    """Where a server is now."""
+    return next(one.host for one in compute.servers() if one.id == server.id)
+
+
+def _kill(installation: Installation) -> None:
+    """The engine crashes, and is started again."""
+    installation.kill("engine")
+    installation.start("engine")
+
+
 def _worked_on(installation: Installation, session: Session) -> dict[str, dict]:
     """What the work found on each host; each was worked on once."""
     lines = map(json.loads, installation.found.read_text().splitlines())
@@ -101,13 +123,12 @@ def _assert_empty(found: dict[str, dict]) -> None:
         assert (one["servers"], one["migrations"], one["allocations"]) == ([], [], []), one
 
 
-def _assert_own_only(heard: list[Heard], application: Application, crowd) -> None:
+def _assert_own_only(heard: list[Heard], application: Application, crowd, *more: str) -> None:
     """A project heard of its own servers only; the ledger has seen to every byte."""
-    own = {server.id for server in crowd[application.party.name]}
+    own = {server.id for server in crowd[application.party.name]} | set(more)
     for one in heard:
         assert one.traits["project_id"] == application.party.project_id
-        if one.traits["instance_ids"].startswith("["):
-            assert set(json.loads(one.traits["instance_ids"].replace("'", '"'))) <= own
+        assert one.servers <= own
 
 
 def test_the_whole_cloud_is_maintained(
@@ -151,6 +172,55 @@ def test_the_whole_cloud_is_maintained(
             f"session {application.party.name}: first notice at the application manager "
             f"{heard[0].arrived - session.asked_at:.3f} s after the request"
         )
-    moves = [step for step in detail["steps"] if step["kind"].endswith("_migrate")]
-    print(session.story())
-    figures.append(f"session of six hosts: {len(moves)} moves")
+    moves = moved(detail["steps"])
+    figures.append(
+        f"session of six hosts: {_lasted(detail):.0f} s, "
+        f"{len(moves)} moves of {len(set(moves))} servers"
+    )
+
+
+def test_an_engine_that_is_killed_again_and_again_comes_to_the_end(
+    begin, applications, crowd, compute, installation, hosts, alpha, beta, services_stay, figures
+):
+    """Workflow vnf; while the engine is away a host is enabled, and a server booted on it."""
+    slow = crowd["alpha"][0]
+    compute.set_metadata(slow.id, fake_live_migration="12")
+    late = None
+    try:
+        session = begin(hosts[:3], workflow="vnf")
+        # asked, and not all have answered
+        until(lambda: "PLANNED" in str(states(applications["alpha"].of(session.id))), "asked")
+        _kill(installation)
+        # a server is under way
+        session.until_server(slow.id, "acting", seconds=200.0)
+        until(lambda: compute.unfinished(slow.id), "the migration of a server", 60.0)
+        installation.kill("engine")
+        compute.enable(slow_host := _place(compute, slow))
+        late = compute.boot(beta.booter, "maintenance-test-late", slow_host)
+        compute.active(late)
+        installation.start("engine")
+        # a host is worked on, or comes back from it
+        session.until_host(slow_host, "in_maintenance", "verifying", seconds=200.0)
+        _kill(installation)
+        session.until_done(300.0)
+    finally:
+        compute.remove_metadata(slow.id, "fake_live_migration")
+        found = compute.servers()
+        if late is not None:
+            compute.delete([late])
+    assert slow_host not in {server.host for server in found if server.id == late}
+    _all_alive(crowd, alpha, beta)
+    worked = _worked_on(installation, session)
+    assert sorted(worked) == hosts[:3]
+    _assert_empty(worked)
+    for application in applications.values():
+        heard = application.of(session.id)
+        _assert_own_only(heard, application, crowd, late)
+        for one in heard:
+            # one notice for each server
+            asks = one.state == "PLANNED_MAINTENANCE"
+            assert not asks or len(one.servers) == 1
+    assert any(late in one.servers for one in applications["beta"].of(session.id))
+    figures.append(
+        f"session of three hosts, engine killed 3 times: {_lasted(session.detail()):.0f} s"
+    )
