@@ -17,6 +17,7 @@ import pytest
 from craton_maintenance import schema
 from craton_maintenance.cli import main
 
+SESSION_ID = "5b1f3c58-52b1-4b3e-9a0e-3c1f0f6f7d11"
 WINDOW_ID = "2c1d5bd6-4d44-4a5e-9f43-4d4f9f6a8a10"
 
 #: What the bodies and queries of requests, and the bodies of answers, have to be like.
@@ -28,6 +29,22 @@ SCHEMAS = {
     ("DELETE", "/maintenance-windows/*"): ("no-query", None, None),
     ("POST", "/maintenance-windows/*/start"): ("no-query", None, "window"),
     ("POST", "/maintenance-windows/*/finish"): ("no-query", None, "window"),
+    ("GET", "/maintenance"): ("session-list-query", None, "session-list"),
+    ("POST", "/maintenance"): ("no-query", "session-create", "session-created"),
+    ("GET", "/maintenance/*"): ("no-query", None, "session-any"),
+    ("PUT", "/maintenance/*"): ("no-query", "session-order", "session"),
+    ("GET", "/maintenance/*/detail"): ("no-query", None, "session-detail"),
+    ("GET", "/maintenance/*/*"): ("no-query", None, "session-part"),
+    ("PUT", "/maintenance/*/*"): ("no-query", "reply", "reply-taken"),
+    ("GET", "/maintenance/*/*/*"): ("no-query", None, "session-part"),
+    ("PUT", "/maintenance/*/*/*"): ("no-query", "reply", "reply-taken"),
+    ("GET", "/maintenance-flows"): ("no-query", None, "flow-list"),
+    ("GET", "/instance/*"): ("no-query", None, "instance-constraint"),
+    ("PUT", "/instance/*"): ("no-query", "instance-constraint-set", "instance-constraint"),
+    ("DELETE", "/instance/*"): ("no-query", None, "removed"),
+    ("GET", "/instance_group/*"): ("no-query", None, "group-constraint"),
+    ("PUT", "/instance_group/*"): ("no-query", "group-constraint-set", "group-constraint"),
+    ("DELETE", "/instance_group/*"): ("no-query", None, "removed"),
     ("GET", "/*/*/maintenance"): ("links-query", None, "maintenance-state"),
     ("PUT", "/*/*/maintenance"): ("links-query", "window-set", "window"),
     ("DELETE", "/*/*/maintenance"): ("links-query", None, None),
@@ -242,6 +259,7 @@ def window(**facts: Any) -> dict[str, Any]:
         "scope": {"hosts": [{"name": "compute-01", "region": "RegionOne"}]},
         "reason": "firmware",
         "target_host": None,
+        "workflow": None,
         "approved": True,
         "allow_overlap": False,
         "started_at": None,
@@ -263,6 +281,79 @@ def part(**facts: Any) -> dict[str, Any]:
         "servers_count links"
     )
     return {key: whole[key] for key in common.split()} | {"servers": ["s1", "s2"]} | facts
+
+
+def session(**facts: Any) -> dict[str, Any]:
+    """A session as operators see it."""
+    return {
+        "session_id": SESSION_ID,
+        "state": "PLANNED_MAINTENANCE",
+        "percent_done": 40,
+        "workflow": "default",
+        "window_id": WINDOW_ID,
+        "maintenance_at": "2030-01-31T22:00:00Z",
+        "maintenance_end": None,
+        "metadata": {"release": "9"},
+        "created_at": "2030-01-01T00:00:00Z",
+        "finished_at": None,
+        "links": [{"rel": "self", "href": f"http://elsewhere/v1/maintenance/{SESSION_ID}"}],
+        "reason": None,
+        "words": "",
+        "resume_state": None,
+        "aborting": False,
+        "problem": None,
+        "waves": 1,
+        "hosts": {"draining": 1, "planned": 2},
+        "actions": [{"plugin": "wait", "stage": "host"}],
+        "created_by": "admin",
+    } | facts
+
+
+def session_part(**facts: Any) -> dict[str, Any]:
+    """A project's part of a session."""
+    whole = session()
+    common = (
+        "session_id state percent_done workflow window_id maintenance_at maintenance_end "
+        "metadata created_at finished_at links"
+    )
+    href = f"http://elsewhere/v1/maintenance/{SESSION_ID}/alpha"
+    return (
+        {key: whole[key] for key in common.split()}
+        | {"announcement": "soon", "impact": "OUTAGE", "instance_ids": ["s1"]}
+        | {"links": [{"rel": "part", "href": href}]}
+        | facts
+    )
+
+
+def asked(**facts: Any) -> dict[str, Any]:
+    """What a project is asked."""
+    return {
+        "session_id": SESSION_ID,
+        "project_id": "alpha",
+        "window_id": WINDOW_ID,
+        "session_state": "PLANNED_MAINTENANCE",
+        "state": "PLANNED_MAINTENANCE",
+        "awaits_reply": True,
+        "instance_ids": ["s1"],
+        "allowed_actions": ["MIGRATE", "LIVE_MIGRATE"],
+        "reply_at": "2030-01-31T22:02:00Z",
+        "actions_at": "2030-01-31T22:02:00Z",
+        "metadata": {},
+        "instances": [{"id": "s1", "answered": False, "problem": "SERVER_STATE"}],
+    } | facts
+
+
+def taken(**facts: Any) -> dict[str, Any]:
+    """What was taken of an answer."""
+    return {
+        "session_id": SESSION_ID,
+        "project_id": "alpha",
+        "state": "ACK_PLANNED_MAINTENANCE",
+        "instance_actions": {"s1": "MIGRATE"},
+        "not_before": None,
+        "clipped": [],
+        "late": [],
+    } | facts
 
 
 def event(seq: int, **facts: Any) -> dict[str, Any]:
