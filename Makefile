@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo        the main job on embedded parts, live, in ten seconds"
+	@echo "make demo        the main job on embedded parts, live, in twenty seconds"
 	@echo "make test        the tests; databases and brokers where they can be reached"
 	@echo "make test-full   the long ones with all their figures"
 	@echo "make test-cloud  end to end on a real OpenStack (root on Debian 12)"

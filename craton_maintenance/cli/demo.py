@@ -9,10 +9,11 @@ from craton_maintenance.demo import stage, story
 
 
 class Demo(Command):
-    """Show the main job on a simulated cloud: windows, and who hears what of them.
+    """Show the main job on a simulated cloud: a rolling maintenance that projects agree to.
 
-    Runs the whole service in this process on SQLite, sets two maintenance windows, and
-    shows what two projects hear.  Leaves nothing behind; takes about ten seconds.  Exits
+    Runs the whole service in this process on SQLite. An operator sets a window, which is
+    announced, and starts a session, which takes three hosts through maintenance as two
+    projects' applications wish. Leaves nothing behind; takes about twenty seconds. Exits
     with 1 if anything was not as it should be.
     """
 
@@ -28,5 +29,8 @@ class Demo(Command):
             out.write(f"\nFAILED: {failure}\n")
             return 1
         out.write("\nDone:\n" + "".join(f"  - {words}\n" for words in checked))
-        out.write("\nTry it yourself: craton-maintenance serve --simulate\n")
+        out.write(
+            "\nTry it yourself: craton-maintenance serve --simulate, and elsewhere\n"
+            "  craton-maintenance session start --aggregate racks-b\n"
+        )
         return 0
