@@ -139,7 +139,7 @@ class SessionViews:
             words = f"project {notice.project_id} has not got its notice ({notice.state}) yet"
         else:
             code, since = Blocker.AWAITING_REPLY, notice.delivered_at
-            until = _time(deadline(notice))
+            until = times.text((deadline(notice) or since).replace(microsecond=0))
             words = f"project {notice.project_id} has until {until} to answer ({notice.state})"
         return self._blocker(code, words, since) | about
 
