@@ -10,7 +10,8 @@ from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.nova.reads import SETTLED, Migration, Service
 from craton_maintenance.workflow.steps.facts import outcome, server_facts
 
-_STOPPED = "SHUTOFF"
+#: What a server that stays is in: nothing of it runs, and its memory is nowhere or on disk.
+_STOPPED = ("SHUTOFF", "SUSPENDED")
 
 
 def disable(cloud: Cloud, step: Step, again: bool) -> Outcome:
@@ -147,7 +148,7 @@ def _may_stay(server: Mapping[str, Any], left: Iterable[str]) -> bool:
     """Whether a server was to be left there, and is stopped."""
     return (
         server["id"] in left
-        and server["status"] == _STOPPED
+        and server["status"] in _STOPPED
         and server.get("OS-EXT-STS:task_state") is None
     )
 
