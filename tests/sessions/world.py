@@ -91,11 +91,10 @@ class World(Deployment):
     def hand_over(self) -> None:
         """Every project reads what it was told."""
         for project in self.listening:
-            self.member(project).get("/v1/events", query_string={"limit": 1000, "since": self.read.get(project, 0)})
+            self.member(project).get("/v1/events", query_string={"limit": 1000})
 
     #: projects that read their history, by name
     listening: tuple[str, ...] = ()
-    read: dict[str, int] = {}
 
     def run(self, until: Callable[[], bool], limit: float = 36_000.0, step: float = 1.0) -> None:
         """Let time pass until something is so."""
@@ -135,7 +134,10 @@ class World(Deployment):
                         (host.key.name, host.state.value, host.step, host.problem)
                         for host in one.hosts.values()
                     ],
-                    [(s.name, s.state.value, s.status, s.step, s.todo, s.problem) for s in one.servers.values()],
+                    [
+                        (s.name, s.state.value, s.status, s.step, s.todo, s.problem)
+                        for s in one.servers.values()
+                    ],
                     [(n.state, n.delivered_at, n.reply_at) for n in one.notices.values()],
                 )
                 for one in (store.load(connection, row) for row in rows)
