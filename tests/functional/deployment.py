@@ -119,6 +119,14 @@ class Deployment:
         self._clock.work()
         self._follower.work()
 
+    def decide(self) -> None:
+        """Let sessions decide on what has come in; nobody does the steps."""
+        sessions = self.service.sessions
+        for session_id in self.operator.get("/v1/maintenance").json["sessions"]:
+            self.service.database.write(
+                lambda transaction, one=session_id: sessions.decide(transaction, one)
+            )
+
     def pass_time(self, seconds: float) -> None:
         self.now += dt.timedelta(seconds=seconds)
         self.cloud.clock.advance(seconds)

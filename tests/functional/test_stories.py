@@ -1,8 +1,8 @@
 """Stories of users, in ``gabbits/``: each a deployment of its own, with a clock of its own.
 
 A story may say what happens meanwhile by requests that the application never sees:
-``POST /meanwhile/pass-time?seconds=60``, ``/meanwhile/move?server=web-1&host=host-b1``
-and ``/meanwhile/synchronise``; after each the engine works.
+``POST /meanwhile/pass-time?seconds=60``, ``/meanwhile/move?server=web-1&host=host-b1``,
+``/meanwhile/synchronise`` and ``/meanwhile/decide`` (for sessions); after each the engine works.
 """
 
 import shutil
@@ -41,6 +41,8 @@ class World:
                 self.current.sync()
             case "ironic":
                 self.current.refuse(query["host"])
+            case "decide":
+                self.current.decide()
         self.current.engine()
         start_response("204 No Content", [])
         return []

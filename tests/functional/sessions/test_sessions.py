@@ -20,11 +20,6 @@ FENIX = {
 }
 
 
-def decide(deployment, session_id):
-    service = deployment.service
-    service.database.write(lambda transaction: service.sessions.decide(transaction, session_id))
-
-
 def fields(answer):
     assert answer.status_code == 400, answer.text
     return [one["field"] for one in answer.json["errors"]]
@@ -258,7 +253,7 @@ def test_a_read_of_what_is_asked_begins_the_time_to_answer(deploy, handover, beg
 
 def test_a_read_of_the_history_begins_the_time_to_answer(deployment, operator, web):
     session_id = operator.post(LIST, {"hosts": ["host-a1"]}).json["session_id"]
-    decide(deployment, session_id)
+    deployment.decide()
 
     def delivered():
         detail = operator.get(f"{LIST}/{session_id}/detail").json
@@ -279,7 +274,7 @@ def test_a_read_of_the_history_begins_the_time_to_answer(deployment, operator, w
 
 def test_a_stream_of_the_history_begins_the_time_to_answer(deployment, operator, web):
     session_id = operator.post(LIST, {"hosts": ["host-a1"]}).json["session_id"]
-    decide(deployment, session_id)
+    deployment.decide()
     stream = deployment.member("web").get(
         "/v1/events", headers={"Accept": "text/event-stream"}, buffered=False
     )
@@ -407,6 +402,6 @@ def test_a_window_ends_with_its_session_not_under_it(deployment, operator):
     assert changed.status_code == 200
     assert changed.json["session"]["state"] == "MAINTENANCE"
     operator.delete(f"{LIST}/{window['session']['id']}")
-    decide(deployment, window["session"]["id"])
+    deployment.decide()
     over = operator.get(path).json
     assert (over["state"], over["session"]["state"]) == ("cancelled", "MAINTENANCE_FAILED")
