@@ -114,7 +114,8 @@ def test_live_migration_and_both_emptinesses(cloud: Cloud, steps: Steps) -> None
         }
     cloud.migration(server, "completed")
     moved = steps.done(live, here, server, again=True, migration=before)
-    assert (moved["already"], moved["host"]) == (True, there)
+    assert (moved["already"], moved["host"]) == (False, there)
+    assert steps.done(live, here, server)["already"]
     cloud.wait(
         lambda: server.id not in str(steps.done(prove, here)), "nothing of it on the source"
     )
@@ -143,6 +144,8 @@ def test_cold_migration_and_its_confirmation(cloud: Cloud, steps: Steps) -> None
         StepKind.COLD_MIGRATE, here, server, again=True, migration=before
     )["already"]  # fmt: skip
     cloud.settled(server, "VERIFY_RESIZE")
+    facts = steps.done(StepKind.COLD_MIGRATE, here, server, again=True, migration=before)
+    assert (facts["already"], facts["status"]) == (False, "VERIFY_RESIZE")
     record = cloud.migration(server, "finished")
     facts = steps.done(StepKind.PROVE_EMPTY, here)
     assert record.id in {one["id"] for one in facts["migrations"]}

@@ -10,16 +10,29 @@ from typing import Any
 
 from craton_maintenance.domain.session.model import Outcome, Result, Step
 from craton_maintenance.nova.compute import Cloud
+from craton_maintenance.nova.reads import Migration
 from craton_maintenance.workflow.steps.facts import outcome, state_facts
 
 _LIVE = ("ACTIVE", "PAUSED")
 _COLD = ("ACTIVE", "SHUTOFF")
+_EVACUATED = ("ACTIVE", "SHUTOFF", "ERROR")
 #: What Nova stops: an ERROR may be of anything but the server itself.
 _STOPPED_FROM = ("ACTIVE", "ERROR")
 
 _MOVING = frozenset(
-    {"migrating", "resize_prep", "resize_migrating", "resize_migrated", "resize_finish"}
+    {
+        "migrating",
+        "resize_prep",
+        "resize_migrating",
+        "resize_migrated",
+        "resize_finish",
+        "rebuilding",
+        "rebuild_spawning",
+    }
 )
+
+#: What Nova calls the migrations that these actions make.
+_TYPES = {"os-migrateLive": "live-migration", "migrate": "migration"}
 
 Server = Mapping[str, Any]
 
@@ -39,6 +52,11 @@ def cold_migrate(cloud: Cloud, step: Step, again: bool) -> Outcome:
     return _move(cloud, step, again, _COLD, "migrate", {"host": target} if target else None)
 
 
+def evacuate(cloud: Cloud, step: Step, again: bool) -> Outcome:
+    """Have a server started elsewhere, as its host is off."""
+    return _move(cloud, step, again, _EVACUATED, "evacuate", {})
+
+
 def _move(
     cloud: Cloud, step: Step, again: bool, states: tuple[str, ...], action: str, arguments: Any
 ) -> Outcome:
@@ -49,22 +67,47 @@ def _move(
     server = cloud.reads.server(_id(step))
     before = step.params.get("migration")
     facts = state_facts(server) | {"already": False, "migration": before or 0}
-    if server is None or facts["host"] != step.host.name:
+    away = facts["host"] != step.host.name
+    if server is None or (away and not again):
         return Outcome(Result.DONE, facts | {"already": True})
-    if again and facts["task_state"] in _MOVING:
+    if again and not away and facts["task_state"] in _MOVING:
         return Outcome(Result.DONE, facts)
-    if again or before is None:
-        found = cloud.reads.newest_migration(server["id"])
-        newest = 0 if found is None else found.id
-        if again and before is None and found is not None and found.source == step.host.name:
-            words = f"migration {newest} may be of this step, or of before"
-            return Outcome(Result.UNCLEAR, facts, words=words)
-        if again and before is not None and newest > before:
-            return Outcome(Result.DONE, facts)
-        facts |= {"migration": newest}
+    newest = cloud.reads.newest_migration(server["id"]) if again or before is None else None
+    if again:
+        ended = _earlier_try(step, _TYPES[action], newest, facts)
+        if ended is not None:
+            return ended
+    if before is None:
+        facts["migration"] = 0 if newest is None else newest.id
     return _unfit(facts, states) or outcome(
         cloud.actions.act(server["id"], action, arguments), facts
     )
+
+
+def _earlier_try(
+    step: Step, kind: str, newest: Migration | None, facts: Mapping[str, Any]
+) -> Outcome | None:
+    """What an earlier try has come to, by the server's newest migration; None: nothing.
+
+    :param kind: type of the migrations that this step makes
+    """
+    before, here = step.params.get("migration"), step.host.name
+    if facts["host"] != here:
+        # moved by that try it may have to be confirmed yet; else others have moved it
+        ours = (
+            newest is not None
+            and newest.id > (before or 0)
+            and (newest.type, newest.source) == (kind, here)
+        )
+        return Outcome(Result.DONE, {**facts, "already": not ours})
+    if newest is None:
+        return None
+    if before is None and newest.source == here:
+        words = f"migration {newest.id} may be of this step, or of before"
+        return Outcome(Result.UNCLEAR, facts, words=words)
+    if before is not None and newest.id > before:
+        return Outcome(Result.DONE, facts)
+    return None
 
 
 def confirm_resize(cloud: Cloud, step: Step, again: bool) -> Outcome:
