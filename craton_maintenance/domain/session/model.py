@@ -215,6 +215,10 @@ class Host:
     disabled_by_us: bool = False
     #: it was found disabled by somebody else, and stays disabled
     foreign: bool = False
+    #: who said that it is fenced, when it was down: its servers are evacuated
+    fenced_by: str | None = None
+    #: we forced it down
+    forced_down: bool = False
     #: somebody enabled it meanwhile, so often
     reenabled: int = 0
     #: Nova has no service there: nothing to drain, nothing to prove; the operator says so
@@ -397,7 +401,8 @@ class StepKind(enum.StrEnum):
     tags], migration: number of its newest migration or 0}``.
     """
 
-    #: params ``reason``; facts ``changed``, ``status``, ``reason`` (as found before)
+    #: params ``reason``; facts ``changed`` (found with our reason it counts as changed by us),
+    #: ``status``, ``reason`` (as found before)
     DISABLE_HOST = "disable_host"
     #: params ``reason`` (ours); facts ``enabled``, ``reason`` (as found)
     ENABLE_HOST = "enable_host"
@@ -408,18 +413,19 @@ class StepKind(enum.StrEnum):
     #: params ``left`` (servers that stay); facts ``empty``, ``servers``,
     #: ``migrations: [{id, server_id, status, type}]``, ``allocations: [consumer]``
     PROVE_EMPTY = "prove_empty"
-    #: params ``target`` or none; facts ``already``: it was elsewhere, ``migration``: the
-    #: number of the newest migration before ours
+    #: params ``target`` or none, ``migration``: the number of the newest migration before
+    #: ours, or none: then it is looked up; facts ``already``: it was gone, or elsewhere and
+    #: not by us, ``migration``, and ``status``, ``task_state``, ``host`` as found
     LIVE_MIGRATE = "live_migrate"
     #: as LIVE_MIGRATE
     COLD_MIGRATE = "cold_migrate"
     #: facts ``already``
     CONFIRM_RESIZE = "confirm_resize"
-    #: facts ``already``
+    #: params ``migration`` or none: only what is newer is touched; facts ``already``
     ABORT_MIGRATION = "abort_migration"
-    #: facts ``already``
+    #: as ABORT_MIGRATION
     FORCE_COMPLETE = "force_complete"
-    #: facts ``already``
+    #: facts ``already``: it was stopped, or being so, by somebody else
     STOP_SERVER = "stop_server"
     #: facts ``already``
     START_SERVER = "start_server"
@@ -429,6 +435,12 @@ class StepKind(enum.StrEnum):
     RUN_PLUGIN = "run_plugin"
     #: params ``since``: the end of the work; facts ``well``, ``words``
     VERIFY_HOST = "verify_host"
+    #: facts ``already``; only after somebody's word that the host is fenced
+    FORCE_DOWN = "force_down"
+    #: facts ``already``; later, as long as Nova does not allow it
+    UNFORCE_DOWN = "unforce_down"
+    #: as LIVE_MIGRATE
+    EVACUATE_SERVER = "evacuate_server"
 
 
 class StepStatus(enum.StrEnum):
@@ -520,7 +532,8 @@ class Order:
     """An operator's command."""
 
     #: ``pause``, ``resume``, ``abort``, ``retry``, ``override`` (go on without the answers),
-    #: ``confirm`` (the host work is done, or took effect), ``skip``
+    #: ``confirm`` (the host work is done, or took effect), ``skip``, ``evacuate`` (the host is
+    #: down and fenced)
     command: str
     actor: str
     host: HostKey | None = None
