@@ -349,6 +349,14 @@ class Confirm(_Order):
     example = f"%(prog)s {_ID} --host compute-01 --reason 'saw it boot'"
 
 
+class Evacuate(_Order):
+    """Say that a host that is down is off: its servers are started elsewhere."""
+
+    command = "evacuate"
+    takes_host = needs_host = needs_reason = True
+    example = f"%(prog)s {_ID} --host compute-01 --reason 'power cut off at the PDU'"
+
+
 class Skip(_Order):
     """Leave a host out: it is given back, and not worked on."""
 

@@ -12,7 +12,7 @@ from craton_maintenance.service import Service
 from craton_maintenance.sessions import flows
 
 #: Orders that let something happen which nobody else has agreed to.
-_NEED_A_REASON = frozenset({"override", "confirm"})
+_NEED_A_REASON = frozenset({"override", "confirm", "evacuate"})
 
 #: What the order may be about, beside the session as a whole.
 _ABOUT: Mapping[str, frozenset[str]] = {
@@ -23,6 +23,7 @@ _ABOUT: Mapping[str, frozenset[str]] = {
     "override": frozenset({"host", "server_id"}),
     "confirm": frozenset({"host"}),
     "skip": frozenset({"host"}),
+    "evacuate": frozenset({"host"}),
 }
 
 
@@ -107,8 +108,9 @@ def _check(
             raise bad_field(Code.INVALID, name, f"does not go with {command}")
     if command in _NEED_A_REASON and not body.get("reason", "").strip():
         raise bad_field(Code.INVALID, "reason", f"is missing: {command} is on record with it")
-    if command == "skip" and "host" not in body:
-        raise bad_field(Code.INVALID, "host", "is missing: say which host is left out")
+    if command in ("skip", "evacuate") and "host" not in body:
+        what = "is left out" if command == "skip" else "is off, so that its servers may go"
+        raise bad_field(Code.INVALID, "host", f"is missing: say which host {what}")
     if "region" in body and "host" not in body:
         raise bad_field(Code.INVALID, "region", "does not go without host")
     if "host" in body and "server_id" in body:

@@ -69,6 +69,8 @@ def take(draft: Draft, key: HostKey, phase: State) -> None:
         disabled_by_us=not outside,
         outside_nova=outside,
         foreign=False,
+        fenced_by=None,
+        forced_down=False,
         reenabled=0,
         surveyed=False,
         proved_at=None,
@@ -125,19 +127,26 @@ def _drain(draft: Draft, host: Host, admits: bool) -> None:
         return
     if not admits:
         return
+    if host.fenced_by is not None and not host.forced_down:
+        number = draft.do(StepKind.FORCE_DOWN, host.key)
+        draft.host(host.key, step=number)
+        return
     seen = draft.known.hosts.get(host.key)
     mine = draft.servers_of(host.key)
-    if seen is not None and not seen.up and any(s.state not in SERVER_OVER for s in mine):
+    if host.forced_down:
+        servers.evacuate(draft, host)
+    elif seen is not None and not seen.up and any(s.state not in SERVER_OVER for s in mine):
         draft.block_host(
             host.key,
             Blocker.HOST_DOWN,
             f"nova-compute on {host.key.name} does not answer: servers can't be moved off it. "
-            "Bring it up, or fence the host and evacuate it yourself",
+            "Bring it up; or make sure that the host is off, then say evacuate",
         )
         return
     if host.problem is not None and host.problem.code is Blocker.HOST_DOWN:
         host = draft.host(host.key, problem=None)
-    servers.start(draft, host)
+    if not host.forced_down:
+        servers.start(draft, host)
     if all(server.state in SERVER_OVER for server in draft.servers_of(host.key)):
         _prove(draft, host)
 
@@ -260,7 +269,10 @@ def _return(draft: Draft, host: Host) -> None:
     """It is well; it takes servers again, unless somebody else had it disabled."""
     if host.problem is not None and host.problem.code is Blocker.NOT_OURS_TO_ENABLE:
         return
-    if not host.verified and not host.outside_nova:
+    if host.forced_down:
+        number = draft.do(StepKind.UNFORCE_DOWN, host.key)
+        draft.host(host.key, step=number)
+    elif not host.verified and not host.outside_nova:
         _verify(draft, host)
     elif host.disabled_by_us:
         number = draft.do(StepKind.ENABLE_HOST, host.key, params={"reason": reason(draft)})
@@ -418,6 +430,8 @@ def _what_is_left(host: Host, facts: Mapping[str, Any], outcome: Outcome) -> tup
     )
     allocations = ", ".join(facts.get("allocations", ())[:5])
     words = outcome.words or f"{host.key.name} is not empty"
+    if any(one["status"] == "done" for one in facts.get("migrations", ())):
+        words += "; evacuations end when nova-compute is started there again"
     if migrations:
         words += f"; migrations {migrations}"
     if allocations:
@@ -434,6 +448,14 @@ def _confirm_resizes(draft: Draft, host: Host, facts: Mapping[str, Any]) -> None
 
 
 def _resize_confirmed(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
+    draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
+
+
+def _forced_down(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
+    if outcome.result is Result.DONE:
+        draft.host(host.key, forced_down=step.kind is StepKind.FORCE_DOWN)
+        return
+    draft.block_host(host.key, Blocker.SERVICE_UNAVAILABLE, outcome.words)
     draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
 
 
@@ -491,6 +513,8 @@ _ENDED = {
     StepKind.RUN_PLUGIN: _worked,
     StepKind.VERIFY_HOST: _verified,
     StepKind.ENABLE_HOST: _enabled,
+    StepKind.FORCE_DOWN: _forced_down,
+    StepKind.UNFORCE_DOWN: _forced_down,
 }
 
 
@@ -514,6 +538,17 @@ def confirm(draft: Draft, host: Host) -> None:
         draft.host(host.key, verified=True, problem=None)
     elif host.outside_nova and host.state is HostState.DRAINING:
         enter(draft, host.key, HostState.DRAINED, proved_at=draft.now, problem=None)
+
+
+def evacuate(draft: Draft, host: Host, actor: str) -> bool:
+    """The operator's word that a host that is down is off: its servers are started elsewhere.
+
+    :returns: False where it is not down: nothing is done
+    """
+    if host.problem is None or host.problem.code is not Blocker.HOST_DOWN:
+        return False
+    draft.host(host.key, fenced_by=actor, problem=None)
+    return True
 
 
 def retry(draft: Draft, host: Host) -> None:

@@ -177,6 +177,7 @@ def _order(draft: Draft, order: Order) -> None:
         "override": _override_ordered,
         "confirm": _confirm_ordered,
         "skip": _skip_ordered,
+        "evacuate": _evacuate_ordered,
     }.get(order.command)
     if handler is not None:
         handler(draft, order)
@@ -248,6 +249,13 @@ def _skip_ordered(draft: Draft, order: Order) -> None:
                 hosts.fail(draft, host, f"given up by {order.actor}")
         else:
             draft.skip.add(order.host)
+
+
+def _evacuate_ordered(draft: Draft, order: Order) -> None:
+    host = draft.hosts.get(order.host) if order.host is not None else None
+    if host is not None and hosts.evacuate(draft, host, order.actor):
+        words = f"{host.key.name} by {order.actor}: {order.reason}"
+        telling.session(draft, "EVACUATION", words)
 
 
 # -- what follows --------------------------------------------------------------------

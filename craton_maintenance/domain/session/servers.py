@@ -39,7 +39,16 @@ _WORKED = frozenset({"completed", "confirmed"})
 
 _RUN = "run_plugin:"
 
-_MOVES = frozenset({StepKind.LIVE_MIGRATE.value, StepKind.COLD_MIGRATE.value})
+_MOVES = frozenset(
+    {
+        StepKind.LIVE_MIGRATE.value,
+        StepKind.COLD_MIGRATE.value,
+        StepKind.EVACUATE_SERVER.value,
+    }
+)
+
+#: Moves that a target may be named for; an evacuation goes where the scheduler says.
+_TO_A_TARGET = frozenset({StepKind.LIVE_MIGRATE.value, StepKind.COLD_MIGRATE.value})
 
 #: Steps that bring to an end what was begun: they are repeated until they work.
 _FINISHING = frozenset({StepKind.CONFIRM_RESIZE.value, StepKind.START_SERVER.value})
@@ -155,6 +164,9 @@ def _has_worked(kind: str, server: Server, seen: Seen, move: Move | None) -> boo
         case StepKind.COLD_MIGRATE:
             resized = move is not None and move.status in ("finished", "confirmed")
             return away and resized and seen.status in (actions.VERIFY_RESIZE, "ACTIVE", "SHUTOFF")
+        case StepKind.EVACUATE_SERVER:
+            evacuated = move is not None and move.status in ("done", "completed")
+            return away and evacuated and seen.status != "REBUILD"
         case StepKind.CONFIRM_RESIZE:
             return seen.status not in (actions.VERIFY_RESIZE, "RESIZE") and (
                 move is None or move.status in _WORKED
@@ -170,7 +182,8 @@ def _has_worked(kind: str, server: Server, seen: Seen, move: Move | None) -> boo
 
 def _has_failed(kind: str, server: Server, seen: Seen, move: Move | None) -> bool:
     if kind in _MOVES:
-        return (move is not None and move.status in _FAILED) or seen.status == "ERROR"
+        has_failed = move is not None and move.status in _FAILED
+        return has_failed or (kind in _TO_A_TARGET and seen.status == "ERROR")
     return kind != StepKind.CONFIRM_RESIZE and seen.status == "ERROR" and server.status != "ERROR"
 
 
@@ -299,6 +312,26 @@ def _out(draft: Draft, server: Server) -> dict[str, Any]:
     return {"out": True, "out_since": server.out_since or draft.now, "back_at": None}
 
 
+def evacuate(draft: Draft, host: Host) -> None:
+    """Their host is off, so they are down already: no budget, and nobody to wait for."""
+    for server in draft.servers_of(host.key):
+        if server.state in SERVER_OVER or server.state is ServerState.ACTING:
+            continue
+        if server.state is ServerState.BLOCKED and server.attempts:
+            continue
+        if server.not_before is not None and draft.now < server.not_before:
+            continue
+        draft.server(
+            server.id,
+            state=ServerState.ACTING,
+            todo=(StepKind.EVACUATE_SERVER.value,),
+            problem=None,
+            told=False,
+            **_out(draft, server),
+        )
+        _begin(draft, draft.servers[server.id])
+
+
 def _leave_to_owner(draft: Draft, server: Server) -> None:
     draft.server(server.id, state=ServerState.OWN_ACTION, problem=None)
 
@@ -343,6 +376,7 @@ def _begin(draft: Draft, server: Server) -> None:
         newest = _newest_migration(draft, server)
         draft.server(server.id, migration_before=newest)
         params["migration"] = newest
+    if kind in _TO_A_TARGET:
         target = _target(draft, server)
         if target is not None:
             params["target"] = target
@@ -466,7 +500,7 @@ def _begun(draft: Draft, server: Server, step: Step, outcome: Outcome) -> None:
     draft.server(server.id, **values)
     if step.kind is StepKind.RUN_PLUGIN:
         _next(draft, draft.servers[server.id])
-    elif step.kind in (StepKind.LIVE_MIGRATE, StepKind.COLD_MIGRATE) and facts.get("already"):
+    elif step.kind in _MOVES and facts.get("already"):
         seen = draft.known.servers.get(server.id)
         if seen is None or seen.host != server.host:
             _gone(draft, draft.servers[server.id])

@@ -46,6 +46,29 @@ def enable(cloud: Cloud, step: Step, again: bool) -> Outcome:
     return outcome(ended, facts | {"enabled": True})
 
 
+def force_down(cloud: Cloud, step: Step, again: bool) -> Outcome:
+    """Have Nova take a host for down, as somebody has said that it is off."""
+    return _force(cloud, step, True)
+
+
+def unforce_down(cloud: Cloud, step: Step, again: bool) -> Outcome:
+    """Have Nova look for itself again; refused until the host has cleaned up."""
+    ended = _force(cloud, step, False)
+    if ended.result is Result.REFUSED:
+        return Outcome(Result.LATER, ended.facts, words=ended.words)
+    return ended
+
+
+def _force(cloud: Cloud, step: Step, down: bool) -> Outcome:
+    found = cloud.reads.service(step.host.name)
+    if found is None:
+        return _no_service(step)
+    if found.forced_down is down:
+        return Outcome(Result.DONE, {"already": True})
+    ended = cloud.actions.send("PUT", f"/os-services/{found.id}", {"forced_down": down})
+    return outcome(ended, {"already": False})
+
+
 def _not_ours(cloud: Cloud, found: Service, reason: str) -> str:
     """Why a disabled host is not ours to enable; empty: it is."""
     if found.disabled_reason != reason:
