@@ -496,6 +496,12 @@ def _enabled(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
         if host.state is HostState.VERIFYING:
             _returned(draft, draft.hosts[host.key])
         return
+    if outcome.result is Result.REFUSED and outcome.code != "NOT_FOUND":
+        # it is ours, and Nova does not take it
+        draft.block_host(host.key, Blocker.SERVICE_UNAVAILABLE, outcome.words)
+        draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
+        _again(draft, host, step)
+        return
     draft.block_host(
         host.key,
         Blocker.NOT_OURS_TO_ENABLE,
