@@ -32,7 +32,11 @@ _MOVING = frozenset(
 )
 
 #: What Nova calls the migrations that these actions make.
-_TYPES = {"os-migrateLive": "live-migration", "migrate": "migration"}
+_TYPES = {
+    "os-migrateLive": "live-migration",
+    "migrate": "migration",
+    "evacuate": "evacuation",
+}
 
 Server = Mapping[str, Any]
 

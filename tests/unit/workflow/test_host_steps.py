@@ -184,6 +184,50 @@ def test_how_a_change_of_a_host_may_fail(stage, kind, fault, result, code):
     assert service(stage) == before
 
 
+# -- force down --------------------------------------------------------------------
+
+DOWN, UP = StepKind.FORCE_DOWN, StepKind.UNFORCE_DOWN
+
+
+def test_host_is_forced_down_and_let_up(stage):
+    for kind, forced in ((DOWN, True), (UP, False)):
+        with stage.calls() as calls:
+            ended = do(stage, kind)
+        assert calls == [SERVICES, PUT]
+        assert (ended.result, ended.facts) == (Result.DONE, {"already": False})
+        assert stage.cloud.hosts["a1"].forced_down is forced
+        assert not stage.cloud.hosts["a1"].disabled
+        with stage.calls() as calls:
+            ended = do(stage, kind, True)
+        assert calls == [SERVICES]
+        assert (ended.result, ended.facts) == (Result.DONE, {"already": True})
+
+
+@pytest.mark.parametrize("kind", [DOWN, UP])
+@pytest.mark.parametrize("effect", [False, True])
+def test_forced_once(stage, kind, effect):
+    stage.cloud.hosts["a1"].forced_down = kind is UP
+    stage.fault(method="PUT", lost="timeout", after=effect)
+    assert do(stage, kind).result is Result.UNCLEAR
+    with stage.calls() as calls:
+        assert do(stage, kind, True).result is Result.DONE
+    assert calls == ([SERVICES] if effect else [SERVICES, PUT])
+    assert stage.cloud.hosts["a1"].forced_down is (kind is DOWN)
+
+
+def test_host_that_has_not_cleaned_up_is_let_up_later(stage):
+    simcloud.power_off(stage.cloud, "a1")
+    do(stage, DOWN)
+    stage.do(StepKind.EVACUATE_SERVER, "a1", "solo")
+    stage.clock.advance(60)
+    ended = do(stage, UP)
+    assert ended.result is Result.LATER
+    assert "evacuation" in ended.words
+    simcloud.start_compute(stage.cloud, "a1")
+    stage.clock.advance(60)
+    assert do(stage, UP).result is Result.DONE
+
+
 # -- what all have in common -------------------------------------------------------
 
 
@@ -495,7 +539,9 @@ def test_left_servers_are_stopped_or_in_the_way(stage):
     assert left.facts == {"empty": True, "servers": [], "migrations": [], "allocations": []}
     off.task_state = "powering-on"
     assert do(stage, PROVE, host="b1", left=[off.id]).facts["empty"] is False
-    off.task_state, off.vm_state = None, "active"
+    off.task_state, off.vm_state = None, "suspended"
+    assert do(stage, PROVE, host="b1", left=[off.id]).facts["empty"] is True
+    off.vm_state = "active"
     ended = do(stage, PROVE, host="b1", left=[off.id])
     assert ended.facts["empty"] is False
     assert [one["status"] for one in ended.facts["servers"]] == ["ACTIVE"]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from craton_maintenance import simcloud
 from craton_maintenance.domain.session.model import Result, StepKind
 from craton_maintenance.workflow.steps import WAYS
 
@@ -468,6 +469,56 @@ def test_offload_that_took_no_effect_is_made(stage):
     with stage.calls() as calls:
         assert do(stage, StepKind.OFFLOAD_SERVER, "shelved", True).result is Result.DONE
     assert calls == [GET, post("shelveOffload")]
+
+
+# -- evacuation --------------------------------------------------------------------
+
+
+@pytest.fixture
+def dead(stage):
+    """The host of ``solo`` is off, and Nova has been told so."""
+    simcloud.power_off(stage.cloud, "a1")
+    stage.admin.services.force_down(stage.cloud.hosts["a1"].service_uuid, True)
+    return stage
+
+
+def test_server_of_a_dead_host_is_started_elsewhere(dead):
+    with dead.calls() as calls:
+        ended = do(dead, StepKind.EVACUATE_SERVER, "solo", migration=0)
+    assert calls == [GET, post("evacuate")]
+    assert (ended.result, ended.facts["already"]) == (Result.DONE, False)
+    dead.clock.advance(60)
+    assert host(dead, "solo") != "a1"
+    assert dead.do(StepKind.EVACUATE_SERVER, "a1", "solo").facts["already"] is True
+
+
+@pytest.mark.parametrize("after", [0.0, 0.2, 1.0, 60.0])
+def test_evacuation_that_took_effect_is_not_repeated(dead, after):
+    dead.fault(method="POST", action="evacuate", lost="timeout", after=True)
+    first = do(dead, StepKind.EVACUATE_SERVER, "solo", migration=0)
+    assert first.result is Result.UNCLEAR
+    dead.clock.advance(after)
+    with dead.calls() as calls:
+        ended = dead.do(StepKind.EVACUATE_SERVER, "a1", "solo", True, migration=0)
+    assert calls.writes == []
+    assert (ended.result, ended.facts["already"]) == (Result.DONE, False)
+    assert len(dead.cloud.migrations_of[dead.id("solo")]) == 1
+
+
+def test_evacuation_that_took_no_effect_is_made(dead):
+    dead.fault(method="POST", action="evacuate", lost="timeout")
+    assert do(dead, StepKind.EVACUATE_SERVER, "solo", migration=0).result is Result.UNCLEAR
+    with dead.calls() as calls:
+        ended = do(dead, StepKind.EVACUATE_SERVER, "solo", True, migration=0)
+    assert calls == [GET, HISTORY, post("evacuate")]
+    assert ended.result is Result.DONE
+
+
+def test_nothing_is_evacuated_from_a_host_that_is_up(stage):
+    ended = do(stage, StepKind.EVACUATE_SERVER, "solo", migration=0)
+    assert (ended.result, ended.code) == (Result.REFUSED, "FAILED")
+    assert "still in use" in ended.words
+    assert stage.server("solo").task_state is None
 
 
 # -- a migration under way ---------------------------------------------------------
