@@ -217,6 +217,42 @@ def test_host_shows_that_it_is_well(cloud: Cloud, steps: Steps) -> None:
     assert facts == {"well": False, "words": "it is forced down"}
 
 
+def test_evacuation_on_somebodys_word(cloud: Cloud, steps: Steps) -> None:
+    host = "compute-06"
+    server = cloud.boot("alice", host)
+    ended = steps(StepKind.EVACUATE_SERVER, host, server, migration=0)
+    assert (ended.result, ended.code) == (Result.REFUSED, "FAILED")
+    assert "still in use" in ended.words
+    assert steps.done(StepKind.FORCE_DOWN, host) == {"already": False}
+    try:
+        assert steps.done(StepKind.FORCE_DOWN, host, again=True) == {"already": True}
+        before = steps.done(StepKind.EVACUATE_SERVER, host, server)["migration"]
+        for _ in range(2):
+            again = steps.done(
+                StepKind.EVACUATE_SERVER, host, server, again=True, migration=before
+            )
+            assert not again["already"]
+            cloud.migration(server, "done")
+        assert len(cloud.migrations(server)) == 1
+        facts = steps.done(StepKind.PROVE_EMPTY, host)
+        assert ("evacuation", "done", server.id) in {
+            (one["type"], one["status"], one["server_id"]) for one in facts["migrations"]
+        }
+        assert server.id in facts["allocations"]
+        assert server.id not in {one["id"] for one in facts["servers"]}
+        ended = steps(StepKind.UNFORCE_DOWN, host)
+        assert ended.result is Result.LATER
+        assert "evacuation migration records" in ended.words
+    finally:
+        cloud.stop_compute(host)
+        cloud.start_compute(host)
+        cloud.wait(
+            lambda: steps(StepKind.UNFORCE_DOWN, host).result is Result.DONE, "let up", 60.0
+        )
+        cloud.wait(lambda: cloud.service(host).state == "up", "service up")
+    assert server.id not in str(steps.done(StepKind.PROVE_EMPTY, host))
+
+
 def test_a_look_shows_moves_and_deletions(cloud: Cloud, nova: Nova) -> None:
     server = cloud.boot("alice", "compute-06")
     began = dt.datetime.fromisoformat(server.updated)
