@@ -10,6 +10,7 @@ from craton_maintenance.domain.session.model import (
     SERVER_OVER,
     Blocker,
     NoticeStatus,
+    State,
 )
 from craton_maintenance.service import Service
 from craton_maintenance.sessions.replies import REST, deadline
@@ -115,6 +116,10 @@ class SessionViews:
         problem = _problem(row.data)
         if problem:
             found.append(problem)
+        paused_at = row.data.get("paused_at")
+        if row.state == State.PAUSED.value and paused_at:
+            about = {"code": row.reason, "words": row.data.get("words") or ""}
+            found.append(about | {"since": _time(paused_at)})
         if not row.approved:
             words = "an administrator has to approve the window"
             found.append(self._blocker(Blocker.NOT_APPROVED, words, row.created_at))

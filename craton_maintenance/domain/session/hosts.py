@@ -15,6 +15,7 @@ from craton_maintenance.domain.session.model import (
     HostState,
     Outcome,
     Result,
+    Seen,
     ServerState,
     State,
     Step,
@@ -152,14 +153,19 @@ def _drain(draft: Draft, host: Host, admits: bool) -> None:
 
 
 def _has_strangers(draft: Draft, host: Host) -> bool:
-    """Whether a server is on it that was not there when it was looked at."""
-    for seen in draft.known.servers.values():
+    return bool(_strangers(draft, host))
+
+
+def _strangers(draft: Draft, host: Host) -> list[Seen]:
+    """Servers on it that were not there when it was looked at."""
+    found = []
+    for _, seen in sorted(draft.known.servers.items()):
         if seen.host != host.key:
             continue
         known = draft.servers.get(seen.id)
         if known is None or known.host != host.key or known.state is ServerState.GONE:
-            return True
-    return False
+            found.append(seen)
+    return found
 
 
 def _prove(draft: Draft, host: Host) -> None:
@@ -218,6 +224,7 @@ def _work(draft: Draft, host: Host) -> None:
         draft.host(host.key, reenabled=2)
         _disable(draft, draft.hosts[host.key])
         return
+    servers.arrived(draft, host.key, _strangers(draft, host))
     if host.problem is not None and host.problem.code is not Blocker.SERVICE_UNAVAILABLE:
         return
     work = draft.session.work
@@ -227,6 +234,8 @@ def _work(draft: Draft, host: Host) -> None:
     host = draft.host(host.key, work_done=done)
     if done >= len(work):
         _end_work(draft, host)
+    elif servers.in_the_way(draft, host.key):
+        return
     elif work[done].get("plugin") == _WAIT:
         message = work[done].get("options", {}).get("message") or "work on the host, then confirm"
         draft.host(host.key, work_began=True)
@@ -502,6 +511,12 @@ def _enabled(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
         draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
         _again(draft, host, step)
         return
+    if outcome.result is Result.REFUSED and outcome.code != "NOT_FOUND":
+        draft.block_host(
+            host.key, Blocker.SERVICE_UNAVAILABLE, f"it can't be enabled: {outcome.words}"
+        )
+        _again(draft, host, step)
+        return
     draft.block_host(
         host.key,
         Blocker.NOT_OURS_TO_ENABLE,
@@ -530,6 +545,8 @@ _ENDED = {
 def confirm(draft: Draft, host: Host) -> None:
     """The operator says that what is waited for, or unclear, is done."""
     if host.problem is None:
+        if host.state is HostState.IN_MAINTENANCE:
+            servers.accept(draft, host.key)
         return
     code = host.problem.code
     if host.state is HostState.IN_MAINTENANCE and code in (
@@ -557,8 +574,15 @@ def evacuate(draft: Draft, host: Host, actor: str) -> bool:
     return True
 
 
+def forgive(draft: Draft, host: Host) -> None:
+    """The operator knows that somebody has enabled it: we disable it once more."""
+    if host.problem is not None and host.problem.code is Blocker.HOST_ENABLED:
+        draft.host(host.key, problem=None, reenabled=0)
+
+
 def retry(draft: Draft, host: Host) -> None:
     """The operator has mended something: try again at once."""
+    forgive(draft, host)
     draft.host(host.key, problem=None, not_before=None)
     if host.state is HostState.VERIFYING:
         draft.host(host.key, verify_until=draft.later(draft.policy.verify_timeout))

@@ -190,7 +190,9 @@ def _pause_ordered(draft: Draft, order: Order) -> None:
 
 def _resume_ordered(draft: Draft, order: Order) -> None:
     if draft.session.state is State.PAUSED and draft.session.resume_state is not None:
-        _enter(draft, draft.session.resume_state, resume_state=None, reason=None, words="")
+        for host in draft.hosts_in(*hosts.BEFORE_WORK):
+            hosts.forgive(draft, host)
+        _go_on(draft, draft.session.resume_state)
 
 
 def _abort_ordered(draft: Draft, order: Order) -> None:
@@ -302,9 +304,15 @@ def _pause(draft: Draft, code: Blocker, words: str) -> None:
         draft,
         State.PAUSED,
         resume_state=draft.session.state,
+        paused_at=draft.now,
         reason=code.value,
         words=words,
     )
+
+
+def _go_on(draft: Draft, state: State) -> None:
+    """The pause is over."""
+    _enter(draft, state, resume_state=None, paused_at=None, reason=None, words="")
 
 
 def _leave_out(draft: Draft) -> None:
@@ -468,7 +476,7 @@ def _window_end(draft: Draft) -> None:
     paused_by_it = session.state is State.PAUSED and session.reason == Blocker.WINDOW_ENDED
     if closes is None or draft.now < closes:
         if paused_by_it and session.resume_state is not None:
-            _enter(draft, session.resume_state, resume_state=None, reason=None, words="")
+            _go_on(draft, session.resume_state)
         return
     if session.state not in WORKING | {State.MAINTENANCE, State.SCALE_IN, State.PAUSED}:
         return

@@ -361,6 +361,7 @@ class Session:
     work: tuple[Mapping[str, Any], ...] = ()
     #: while paused: where it goes on
     resume_state: State | None = None
+    paused_at: dt.datetime | None = None
     #: why it is paused or failed: a code, and words
     reason: str | None = None
     words: str = ""

@@ -14,6 +14,7 @@ from craton_maintenance.domain.session import actions, budget, capacity, notices
 from craton_maintenance.domain.session.draft import Draft
 from craton_maintenance.domain.session.model import (
     FLOW,
+    HOST_OVER,
     SERVER_OVER,
     Action,
     Blocker,
@@ -31,6 +32,9 @@ from craton_maintenance.domain.session.model import (
     Step,
     StepKind,
 )
+
+#: A host in one of these is being emptied, or is empty.
+_EMPTIED = frozenset({HostState.DRAINING, HostState.DRAINED})
 
 #: How a migration's record ends when it has failed.
 _FAILED = frozenset({"error", "failed", "cancelled"})
@@ -72,15 +76,21 @@ def found(draft: Draft, host: Host, facts: Sequence[Mapping[str, Any]]) -> None:
         if before is not None and before.host == host.key and before.state is ServerState.LEFT:
             continue
         server = _new(draft, host, fact)
-        if before is not None and before.out:
-            server = dataclasses.replace(
-                server, out=True, out_since=before.out_since, back_at=before.back_at
-            )
+        server = _still_out(before, server)
         draft.add_server(server)
         asked.append(server)
     if asked:
         phase = host.phase or State.PLANNED_MAINTENANCE
         notices.ask_servers(draft, phase, host.key, asked)
+
+
+def _still_out(before: Server | None, server: Server) -> Server:
+    """A server that its group counts as out still does, wherever it has turned up again."""
+    if before is None or not before.out:
+        return server
+    return dataclasses.replace(
+        server, out=True, out_since=before.out_since, back_at=before.back_at
+    )
 
 
 def _new(draft: Draft, host: Host, fact: Mapping[str, Any]) -> Server:
@@ -118,6 +128,38 @@ def _hints(fact: Mapping[str, Any]) -> dict[str, str]:
         elif key == "maintenance:action":
             found.setdefault("tag", value.upper())
     return found
+
+
+def arrived(draft: Draft, host: HostKey, seen: Sequence[Seen]) -> None:
+    """Servers have come to a host that is worked on: the operator has to know of it."""
+    for one in seen:
+        words = (
+            f"{one.id} appeared on {host.name} while it is worked on: have it moved, or confirm "
+            "that the work goes on beside it"
+        )
+        server = Server(
+            one.id,
+            one.project_id,
+            host,
+            name=one.name,
+            state=ServerState.BLOCKED,
+            status=one.status,
+            late=True,
+            problem=draft.problem(None, Blocker.LATE_SERVER, words),
+        )
+        draft.add_server(_still_out(draft.servers.get(one.id), server))
+        telling.session(draft, Blocker.LATE_SERVER.value, words)
+
+
+def in_the_way(draft: Draft, host: HostKey) -> list[Server]:
+    """Servers beside which nothing more is begun on a host that is worked on."""
+    return [one for one in draft.servers_of(host) if one.late and one.state not in SERVER_OVER]
+
+
+def accept(draft: Draft, host: HostKey) -> None:
+    """By the operator's word the work goes on beside them."""
+    for server in in_the_way(draft, host):
+        draft.server(server.id, state=ServerState.LEFT, problem=None)
 
 
 # -- what Nova shows -----------------------------------------------------------------
@@ -677,6 +719,12 @@ def retry(draft: Draft, server: Server, action: str | None) -> None:
     """An operator has it tried again, or something else done."""
     if server.state in SERVER_OVER or server.step is not None:
         return
+    host = draft.hosts[server.host]
+    if host.state in HOST_OVER and server.stopped_by_us:
+        start_again(draft, server)
+        return
+    if host.state not in _EMPTIED:
+        return
     values: dict[str, Any] = {}
     if action is not None:
         values = {"action": action, "chosen_by": Chosen.OPERATOR}
@@ -697,6 +745,8 @@ def retry(draft: Draft, server: Server, action: str | None) -> None:
 
 def hand_back(draft: Draft, host: HostKey) -> None:
     """A drain stops: nothing more happens to servers that are not being acted on."""
+    asked = [one for one in notices.open_ones(draft) if one.host == host]
+    notices.close(draft, asked, NoticeStatus.OVERRIDDEN)
     for server in draft.servers_of(host):
         if server.state in (ServerState.ASKED, ServerState.READY, ServerState.BLOCKED) or (
             server.state is ServerState.OWN_ACTION
