@@ -1,7 +1,7 @@
 """Sessions: loaded whole, saved by their differences; their inputs and their steps.
 
 Whoever decides for a session holds its row.  Locks are taken in the order session,
-open notices, admission, event head.
+admission, notices, event head.
 """
 
 import dataclasses
@@ -25,6 +25,7 @@ from craton_maintenance.db.tables import (
     session_servers,
     sessions,
     steps,
+    window_projects,
 )
 from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session.model import (
@@ -97,25 +98,33 @@ def insert(transaction: Transaction, session: Session, actor: str) -> None:
 
 
 def lock(transaction: Transaction, session_id: str) -> Row | None:
-    """The session's row and its open notices, held until the end of the transaction.
-
-    The notices too: an answer that comes now has to wait, and then finds its notice as
-    it was decided.
-    """
-    row = transaction.execute(
+    """The session's row, held until the end of the transaction."""
+    return transaction.execute(
         sa.select(sessions).where(sessions.c.id == session_id).with_for_update()
     ).one_or_none()
-    if row is not None:
+
+
+def lock_notices(transaction: Transaction, ids: Iterable[str]) -> None:
+    """Hold notices that are about to be closed.
+
+    An answer that comes now waits, and then finds its notice closed; one that was taken
+    before is there to be decided on.
+    """
+    for chunk in bulk.batched_keys(sorted(ids)):
         transaction.execute(
             sa.select(notices.c.id)
-            .where(notices.c.session_id == session_id, _is_open)
+            .where(notices.c.id.in_(chunk))
             .order_by(notices.c.id)
             .with_for_update()
         ).all()
-    return row
 
 
 _is_open = notices.c.status == NoticeStatus.OPEN.value
+
+#: What a decision reads of a notice: there may be thousands.
+_NEEDED = [
+    column for column in notices.c if column.name not in ("session_id", "replied_at", "replies")
+]
 
 
 def load(connection: sa.Connection, row: Row) -> Session:
@@ -161,7 +170,7 @@ def load(connection: sa.Connection, row: Row) -> Session:
             delivered_at=one.delivered_at,
         )
         for one in connection.execute(
-            sa.select(notices).where(notices.c.session_id == of_session, _is_open)
+            sa.select(*_NEEDED).where(notices.c.session_id == of_session, _is_open)
         )
     }
     projects = {
@@ -309,13 +318,28 @@ def _save_notices(transaction: Transaction, before: Session, after: Session) -> 
                 }
             )
     bulk.insert(transaction, notices, new)
-    if changed:
-        transaction.connection.execute(
-            sa.update(notices)
-            .where(notices.c.id == sa.bindparam("of"))
-            .values(status=sa.bindparam("status"), data=sa.bindparam("data")),
-            [{"of": row["id"], "status": row["status"], "data": row["data"]} for row in changed],
-        )
+    _change_notices(transaction, before.notices, changed)
+
+
+def _change_notices(
+    transaction: Transaction, before: Mapping[str, Notice], changed: Sequence[dict[str, Any]]
+) -> None:
+    """One statement for all of which only the status is another: answers come by thousands."""
+    by_status: dict[str, list[str]] = {}
+    for row in sorted(changed, key=lambda one: str(one["id"])):
+        if row["data"] == records.dump(before[row["id"]], _OF_NOTICE):
+            by_status.setdefault(row["status"], []).append(row["id"])
+        else:
+            transaction.execute(
+                sa.update(notices)
+                .where(notices.c.id == row["id"])
+                .values(status=row["status"], data=row["data"])
+            )
+    for status, ids in sorted(by_status.items()):
+        for chunk in bulk.batched_keys(ids):
+            transaction.execute(
+                sa.update(notices).where(notices.c.id.in_(chunk)).values(status=status)
+            )
 
 
 # -- holding hosts -------------------------------------------------------------------
@@ -403,6 +427,18 @@ def take_inputs(transaction: Transaction, session_id: str) -> list[Input]:
     return [_INPUT[row.kind](row.data) for row in rows]
 
 
+def is_answered(transaction: Transaction, session_id: str, ids: Collection[str]) -> bool:
+    """Whether an answer to one of these notices waits."""
+    return bool(ids) and any(
+        row.data["notice_id"] in ids
+        for row in transaction.execute(
+            sa.select(inputs.c.data).where(
+                inputs.c.session_id == session_id, inputs.c.kind == "reply"
+            )
+        )
+    )
+
+
 def _reply(data: Mapping[str, Any]) -> Reply:
     return records.load(Reply, data)
 
@@ -427,14 +463,35 @@ _INPUT: Mapping[str, Any] = {
 }
 
 
-def to_decide(connection: sa.Connection, now: dt.datetime, limit: int) -> Sequence[str]:
-    """Sessions that something came in for, or whose time has come."""
-    waiting = sa.select(inputs.c.session_id.label("id")).distinct()
-    due = sa.select(sessions.c.id).where(sessions.c.due_at <= now)
-    return sorted(
-        {row.id for row in connection.execute(waiting.limit(limit))}
-        | {row.id for row in connection.execute(due.limit(limit))}
+def to_decide(connection: sa.Connection, now: dt.datetime, limit: int) -> Mapping[str, bool]:
+    """Sessions that something came in for, or whose time has come.
+
+    :returns: by id, whether it is answers only: more of them may follow at once
+    """
+    others = sa.func.sum(sa.case((inputs.c.kind == "reply", 0), else_=1))
+    waiting = connection.execute(
+        sa.select(inputs.c.session_id, others).group_by(inputs.c.session_id).limit(limit)
+    ).all()
+    due = connection.execute(
+        sa.select(sessions.c.id).where(sessions.c.due_at <= now).limit(limit)
+    ).scalars()
+    return {row[0]: not row[1] for row in waiting} | dict.fromkeys(due, False)
+
+
+def untold(connection: sa.Connection, session: Session) -> dict[str, tuple[str, ...]]:
+    """Projects concerned by a session's window that it has told nothing yet; their servers."""
+    told = sa.select(session_projects.c.project_id).where(
+        session_projects.c.session_id == session.id,
+        session_projects.c.project_id == window_projects.c.project_id,
     )
+    rows = connection.execute(
+        sa.select(window_projects.c.project_id, window_projects.c.servers).where(
+            window_projects.c.window_id == session.window_id,
+            window_projects.c.concerned,
+            sa.not_(told.exists()),
+        )
+    )
+    return {row.project_id: tuple(row.servers) for row in rows}
 
 
 def next_due(connection: sa.Connection) -> dt.datetime | None:

@@ -30,6 +30,9 @@ LOG = logging.getLogger(__name__)
 #: Sessions, and steps, that one look deals with.
 _SESSIONS, _STEPS = 100, 1000
 
+#: For how long answers are gathered: so many times as long as it took to decide last.
+_REST, _LONGEST_REST = 3, dt.timedelta(seconds=3)
+
 #: How much more seldom Nova is polled where there is no need.
 _SELDOM = 15
 
@@ -38,10 +41,16 @@ _SOON = 0.3
 
 
 class Decider:
-    """Decides for sessions that something came in for. Any number of engines may."""
+    """Decides for sessions that something came in for. Any number of engines may.
+
+    Answers of projects come in by thousands: they are gathered for a while, the longer the
+    longer it takes to decide.  Everything else is decided on at once.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        #: by session, when answers are decided on again
+        self._rests: dict[str, dt.datetime] = {}
 
     def work(self) -> float:
         """A worker's ``work``.
@@ -49,18 +58,29 @@ class Decider:
         :returns: seconds until a session is due, or until the next look
         """
         service = self._service
+        now = service.clock()
         with service.database.read() as connection:
-            waiting = store.to_decide(connection, service.clock(), _SESSIONS)
-        for session_id in waiting:
+            waiting = store.to_decide(connection, now, _SESSIONS)
+        self._rests = {one: until for one, until in self._rests.items() if one in waiting}
+        ready = [
+            session_id
+            for session_id, may_rest in sorted(waiting.items())
+            if not may_rest or self._rests.get(session_id, now) <= now
+        ]
+        for session_id in ready:
+            began = service.clock()
             service.database.write(partial(service.sessions.decide, session_id=session_id))
-        if waiting:
+            ended = service.clock()
+            self._rests[session_id] = ended + min((ended - began) * _REST, _LONGEST_REST)
+        if ready:
             return 0.0
         with service.database.read() as connection:
             due = store.next_due(connection)
-        poll = service.conf.engine.poll_seconds
-        if due is None:
-            return poll
-        return min(poll, max(0.0, (due - service.clock()).total_seconds()))
+        pause = service.conf.engine.poll_seconds
+        for moment in (due, *self._rests.values()):
+            if moment is not None:
+                pause = min(pause, max(0.0, (moment - service.clock()).total_seconds()))
+        return pause
 
 
 class Steps:

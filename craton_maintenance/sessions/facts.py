@@ -164,9 +164,7 @@ def known(
         policy=policy,
         public_url=speaker.public_url,
         admin_project_id=speaker.admin_project_id,
-        parts=(
-            window_store.parts(connection, window.id) if session.state is State.MAINTENANCE else {}
-        ),
+        parts=store.untold(connection, session) if session.state is State.MAINTENANCE else {},
         servers=_seen(connection, session, under_way),
         moves=_moves(connection, session),
         hosts=_hosts(connection, session, under_way),

@@ -3,6 +3,9 @@
 A decision is one transaction: everything that waits is taken, the next session is written
 by its differences, its steps and events are stored.  What the steps do outside happens
 after the commit.
+
+Answers are taken while the session decides; only those to notices that it is about to close
+wait.  One that was taken before is decided on, so that none is lost.
 """
 
 import dataclasses
@@ -24,6 +27,7 @@ from craton_maintenance.domain.session.model import (
     Drop,
     Finish,
     Flow,
+    NoticeStatus,
     Policy,
     Session,
     Tell,
@@ -92,19 +96,28 @@ class Sessions:
         window = window_store.lock(transaction, before.window_id)
         if window is None:
             raise RuntimeError(f"session {session_id} has no window")
-        facts.note(transaction, inputs, now)
         before = _with_hosts(transaction, before, window)
-        known = facts.known(
-            transaction,
-            before,
-            inputs,
-            window,
-            now=now,
-            policy=self.policy,
-            speaker=self.speaker(transaction),
-            flows=self.flows(),
-        )
-        after, commands = machine.decide(before, inputs, known)
+        facts.note(transaction, inputs, now)
+        while True:
+            known = facts.known(
+                transaction,
+                before,
+                inputs,
+                window,
+                now=now,
+                policy=self.policy,
+                speaker=self.speaker(transaction),
+                flows=self.flows(),
+            )
+            after, commands = machine.decide(before, inputs, known)
+            closed = _closed(before, after)
+            store.lock_notices(transaction, closed)
+            if not store.is_answered(transaction, session_id, closed):
+                break
+            # taken in time, while this was decided: decided once more, with the answer
+            more = store.take_inputs(transaction, session_id)
+            facts.note(transaction, more, now)
+            inputs += more
         store.save(transaction, before, after, machine.due(after, known))
         self._carry_out(transaction, after, commands, now)
 
@@ -135,6 +148,16 @@ class Sessions:
             self.windows.cancel(transaction, session.window_id, "session")
         else:
             self.windows.finish(transaction, session.window_id, "session")
+
+
+def _closed(before: Session, after: Session) -> set[str]:
+    """Notices that nobody can answer any more."""
+    return {
+        notice_id
+        for notice_id, one in before.notices.items()
+        if one.status is NoticeStatus.OPEN
+        and after.notices[notice_id].status is not NoticeStatus.OPEN
+    }
 
 
 def _event(session: Session, told: Tell) -> Event:
