@@ -20,6 +20,7 @@ from craton_maintenance.nova import changes
 from craton_maintenance.nova.changes import OVERLAP, Changes
 from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.nova.credentials import Region
+from craton_maintenance.nova.notifications import ServiceChanged
 from craton_maintenance.nova.reads import Migration
 from craton_maintenance.service import Service
 
@@ -63,6 +64,7 @@ class Watch:
         self._service = service
         self._region = region.name
         self._cloud = cloud or Cloud(service.conf, region)
+        self._hints = hints.Hints(service, region.name)
         #: newest changes that were seen, by Nova's clock: of everything, and of migrations
         self._mark: dt.datetime | None = None
         self._moved_at: dt.datetime | None = None
@@ -83,7 +85,7 @@ class Watch:
             if sync is None or sync.started_at is None:
                 return False
             servers_since, migrations_since = self._since(connection, sync, began, full)
-        found = changes.read(self._cloud.reads, servers_since, migrations_since, began)
+        found = changes.read(self._cloud.reads, servers_since, migrations_since, began, servers)
         with database.read() as connection:
             changed: bool | None = bool(self._compare(connection, found, began, full))
         if changed:
@@ -91,15 +93,36 @@ class Watch:
                 lambda transaction: self._write(transaction, found, sync, began, full)
             )
         if changed is not None and found.newest is not None:
-            self._mark = max(self._mark or found.newest, found.newest)
+            self._moved_at = max(self._moved_at or found.newest, found.newest)
+            if servers:
+                self._mark = max(self._mark or found.newest, found.newest)
         return bool(changed)
+
+    def look_at_host(self, host: str) -> bool:
+        """Look at one host's nova-compute, and write what differs.
+
+        :returns: whether anything was written
+        :raises keystoneauth1.exceptions.ClientException: Keystone or Nova did not answer
+        """
+        began = self._service.clock()
+        found = self._cloud.reads.service(host)
+        if found is None:
+            return False
+        fact = ServiceChanged(
+            host=host,
+            status=found.status,
+            disabled_reason=found.disabled_reason,
+            forced_down=found.forced_down,
+            state="up" if found.up else "down",
+        )
+        return self._hints.take(fact, began) is hints.Effect.SHOWN
 
     def _since(
         self, connection: sa.Connection, sync: sa.Row[Any], began: dt.datetime, full: bool
     ) -> tuple[dt.datetime | None, dt.datetime]:
         """Since when servers and migrations are asked for; None: all."""
         if self._mark is not None and not full:
-            return self._mark - OVERLAP, self._mark - OVERLAP
+            return self._mark - OVERLAP, (self._moved_at or self._mark) - OVERLAP
         known_at = store.newest_migration_at(connection, self._region) or began
         back = max(min(known_at, began - _FIRST), began - _LONGEST)
         return None if full else sync.started_at - _BEFORE_SYNC, back - OVERLAP
