@@ -13,7 +13,7 @@ from typing import Any
 from keystoneauth1.session import Session
 
 from craton_maintenance.db import nova as store
-from craton_maintenance.db import settings
+from craton_maintenance.db import sessions, settings
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.domain import presence
 from craton_maintenance.domain.presence import Absence
@@ -82,9 +82,17 @@ class Sync:
             words = f"{type(error).__name__}: {error}"
             self._service.database.write(lambda transaction: self._failed(transaction, words))
             raise
-        return self._service.database.write(
+        service = self._service
+        report = service.database.write(
             lambda transaction: self._write(transaction, found, identity, began)
         )
+        if report.changed:
+            # in a transaction of its own: who decides on a session locks that before the region
+            service.database.write(
+                lambda transaction: sessions.wake(transaction, self._region.name, service.clock())
+            )
+            service.session_news.set()
+        return report
 
     def _read(self) -> tuple[dict[str, str], listing.Listing]:
         """Who we are to Keystone, and everything that Nova lists."""
