@@ -28,6 +28,9 @@ SOON = {
 #: The host work of a session that is to be looked at while it is done.
 WAIT = [{"plugin": "wait", "options": {"message": "new fans"}}]
 
+#: Rounds of decisions and steps that one moment may take.
+_ROUNDS = 200
+
 #: Called with the payload of a notice.
 Listener = Callable[[Mapping[str, Any]], object]
 
@@ -69,6 +72,7 @@ class Scene(World):
         #: payloads of notices in the order in which each project read them
         self.heard: dict[str, list[dict[str, Any]]] = {}
         self._since: dict[str, int] = {}
+        self._seen: tuple[Any, ...] = ()
         self._engines = 1
 
     # -- time ----------------------------------------------------------------------
@@ -112,10 +116,40 @@ class Scene(World):
         # a little more: the cloud counts in binary fractions
         return max(min([*ahead, 30.0]), 0.0) + 0.001
 
+    def settle(self) -> None:
+        """Let everything happen that is to happen at this moment."""
+        for _ in range(_ROUNDS):
+            before = self.mark()
+            self.engine()
+            self.watcher.work()
+            while self._decide():
+                self.steps.work()
+            self.hand_over()
+            if self.mark() == before:
+                return
+        raise AssertionError("it does not come to rest")
+
+    def _decide(self) -> bool:
+        """Decide on all that waits; whether a step is to be done now."""
+        while self.decider.work() == 0.0:
+            pass
+        with self.service.database.read() as connection:
+            waiting = sa.select(tables.steps.c.number).where(
+                tables.steps.c.status == "waiting",
+                sa.or_(tables.steps.c.not_before.is_(None), tables.steps.c.not_before <= self.now),
+            )
+            return connection.execute(waiting.limit(1)).first() is not None
+
     # -- projects ------------------------------------------------------------------
 
     def hand_over(self) -> None:
         """Every project reads what is new for it, and does something about it."""
+        with self.service.database.read() as connection:
+            newest = connection.execute(sa.select(tables.event_head.c.position)).scalar_one()
+        seen = (newest, *self.apps)
+        if seen == self._seen:
+            return
+        self._seen = seen
         for project, app in list(self.apps.items()):
             events = self.member(project).events(self._since.get(project, 0))
             for event in events:
