@@ -249,6 +249,30 @@ def order(row: Any) -> dict[str, Any]:
 # -- a project's part --------------------------------------------------------------
 
 
+def pending(row: Any, url: str) -> dict[str, Any]:
+    """What a project is asked, and has not answered.
+
+    :param row: of ``db.session_views.asked``
+    :param url: our address, ending in ``/v1``
+    """
+    data = row.data
+    reply_url = f"{url}/maintenance/{row.session_id}/{row.project_id}"
+    if row.server_id is not None:
+        reply_url += f"/{row.server_id}"
+    return {
+        "notice_id": row.id,
+        "session_id": row.session_id,
+        "window_id": row.window_id,
+        "state": row.state,
+        "instance_ids": sorted(set(data.get("servers", ())) - _answered([row])),
+        "allowed_actions": list(data.get("actions") or ()),
+        "reply_at": _time(_until(row)),
+        "actions_at": _time(_actions_at(row)),
+        "reply_url": reply_url,
+        "metadata": row.session.get("metadata", {}),
+    }
+
+
 def part(
     row: Any,
     project_id: str,

@@ -233,6 +233,19 @@ class Windows(columns.FormattableColumn[list[Any]]):
         )
 
 
+class Notices(columns.FormattableColumn[list[Any]]):
+    """What a project is asked, a line each."""
+
+    def human_readable(self) -> str:
+        return _cut(
+            [
+                f"{x['state']} until {Time(x['reply_at']) if x['reply_at'] else '-'} about "
+                f"{len(x['instance_ids'])} servers: {x['reply_url']}"
+                for x in self._value
+            ]
+        )
+
+
 class Differences(columns.FormattableColumn[list[Any]]):
     """Where Nova and Craton differ."""
 

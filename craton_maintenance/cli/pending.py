@@ -22,4 +22,8 @@ class Show(base.ShowOne):
     def take_action(self, parsed_args: argparse.Namespace) -> Any:
         found = self.client.pending(parsed_args.project)
         windows = found["maintenance_windows"]
-        return ("seq", "maintenance_windows"), (found["seq"], columns.Windows(windows))
+        return ("seq", "notices", "maintenance_windows"), (
+            found["seq"],
+            columns.Notices(found["notices"]),
+            columns.Windows(windows),
+        )

@@ -236,6 +236,19 @@ def open_notices(connection: sa.Connection, session_id: str, project_id: str) ->
     ).all()
 
 
+def asked(connection: sa.Connection, project_id: str) -> Sequence[Row]:
+    """Notices of any session that a project may still answer, the oldest first.
+
+    :returns: notices, with ``window_id`` and ``session`` (its ``data``)
+    """
+    return connection.execute(
+        sa.select(notices, sessions.c.window_id, sessions.c.data.label("session"))
+        .join(sessions, sessions.c.id == notices.c.session_id)
+        .where(notices.c.project_id == project_id, notices.c.status == NoticeStatus.OPEN.value)
+        .order_by(notices.c.created_at, notices.c.id)
+    ).all()
+
+
 def all_steps(connection: sa.Connection, session_id: str) -> Sequence[Row]:
     """Every step of a session, in order."""
     return connection.execute(

@@ -8,11 +8,12 @@ from typing import Any
 import flask
 from flask_restful import Resource
 
-from craton_maintenance.api import views
+from craton_maintenance.api import session_views, views
 from craton_maintenance.api.operation import Call, operation
 from craton_maintenance.api.waiting import EVERYBODY, WaitingRoom
 from craton_maintenance.db import events as store
 from craton_maintenance.db import search
+from craton_maintenance.db import session_views as session_store
 from craton_maintenance.domain import window
 from craton_maintenance.errors import Code, Problem, bad_field
 from craton_maintenance.policies import events as rules
@@ -72,8 +73,16 @@ class Pending(Resource):
             # the number first: what comes between is told again, never missed
             seq = store.seq(connection, project_id)
             rows = search.pending_of_project(connection, project_id)
+            asked = session_store.asked(connection, project_id)
+        if not call.is_operator:
+            handover.read(call.service, project_id, [row.id for row in asked])
         return {
             "seq": seq,
+            "notices": [
+                session_views.pending(row, call.service.public_url)
+                for row in asked
+                if session_views.REST not in (row.replies or {})
+            ],
             "maintenance_windows": [
                 shown.project(row, row.servers)
                 for row in rows

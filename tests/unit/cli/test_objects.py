@@ -97,11 +97,25 @@ def test_nova_hosts_on_all_pages(service, cli):
     ]
 
 
+NOTICE = {
+    "notice_id": "0d7c5e6a-3f0e-4e58-9d3c-6f1f3a0c2b11",
+    "session_id": "1d7c5e6a-3f0e-4e58-9d3c-6f1f3a0c2b11",
+    "window_id": "2d7c5e6a-3f0e-4e58-9d3c-6f1f3a0c2b11",
+    "state": "PLANNED_MAINTENANCE",
+    "instance_ids": ["a"],
+    "allowed_actions": ["MIGRATE"],
+    "reply_at": "2030-01-31T22:00:00Z",
+    "actions_at": None,
+    "reply_url": "http://127.0.0.1:7790/v1/maintenance/1/p",
+    "metadata": {},
+}
+
+
 def test_pending(service, cli):
-    service.answer({"seq": 5, "maintenance_windows": [part()]})
+    service.answer({"seq": 5, "maintenance_windows": [part()], "notices": [NOTICE]})
     done = cli("pending", "show", "--project", "p", "-f", "json")
     assert service.requests[0].query == {"project_id": "p"}
-    assert done.json == {"seq": 5, "maintenance_windows": [part()]}
+    assert done.json == {"seq": 5, "maintenance_windows": [part()], "notices": [NOTICE]}
 
 
 def test_links(service, cli):

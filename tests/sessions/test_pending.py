@@ -1,0 +1,43 @@
+"""What is pending for a project, for an application that was away and lost its place."""
+
+from collections.abc import Callable
+
+from tests.sessions.scene import Scene
+
+
+def test_a_project_that_was_away_finds_what_it_is_asked(scene: Callable[..., Scene]) -> None:
+    world = scene({"h1": ["a", "b"], "h2": [], "h3": []}, sessions={"handover": "read"})
+    session = world.start(hosts=["h1"], metadata={"version": "2"})
+    world.run_for(10)
+
+    found = world.member("app").get("/v1/events/pending").json["notices"]
+    (asked,) = found
+    assert asked["state"] == "MAINTENANCE"
+    assert asked["session_id"] == session
+    assert asked["instance_ids"] == sorted([world.server("a"), world.server("b")])
+    assert asked["metadata"] == {"version": "2"}
+    path = asked["reply_url"].partition("/v1")[2]
+    answer = world.member("app").put(f"/v1{path}", {"state": "ACK_MAINTENANCE"})
+    assert answer.status_code == 200
+
+    # it was read, so it has been handed over; it is answered, so nothing is left
+    world.settle()
+    left = world.member("app").get("/v1/events/pending").json["notices"]
+    assert "MAINTENANCE" not in {one["state"] for one in left}
+
+
+def test_a_server_that_was_answered_for_is_not_asked_about_again(
+    scene: Callable[..., Scene],
+) -> None:
+    world = scene({"h1": ["a", "b"], "h2": [], "h3": []})
+    session = world.start(hosts=["h1"])
+    world.apps["app"] = None
+    world.run_to_state(session, "PLANNED_MAINTENANCE")
+    world.run(lambda: bool(world.told("app", "PLANNED_MAINTENANCE")))
+    one = f"{world.url(session, 'app')}/{world.server('a')}"
+    said = {"state": "ACK_PLANNED_MAINTENANCE", "instance_action": "LIVE_MIGRATE"}
+    assert world.member("app").put(one, said).status_code == 200
+    (asked,) = world.member("app").get("/v1/events/pending").json["notices"]
+    assert asked["instance_ids"] == [world.server("b")]
+    assert "MIGRATE" in asked["allowed_actions"]
+    assert world.operator.get("/v1/events/pending").json["notices"] == []
