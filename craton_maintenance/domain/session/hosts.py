@@ -507,14 +507,9 @@ def _enabled(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
         return
     if outcome.result is Result.REFUSED and outcome.code != "NOT_FOUND":
         # it is ours, and Nova does not take it
-        draft.block_host(host.key, Blocker.SERVICE_UNAVAILABLE, outcome.words)
+        words = f"{host.key.name} can't be enabled: {outcome.words}"
+        draft.block_host(host.key, Blocker.SERVICE_UNAVAILABLE, words)
         draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
-        _again(draft, host, step)
-        return
-    if outcome.result is Result.REFUSED and outcome.code != "NOT_FOUND":
-        draft.block_host(
-            host.key, Blocker.SERVICE_UNAVAILABLE, f"it can't be enabled: {outcome.words}"
-        )
         _again(draft, host, step)
         return
     draft.block_host(
