@@ -41,6 +41,12 @@ _FAILED = frozenset({"error", "failed", "cancelled"})
 #: How it ends when it has worked.
 _WORKED = frozenset({"completed", "confirmed"})
 
+#: How a move's record is when the server is elsewhere.
+_RECORDED = _WORKED | {"finished"}
+
+#: Seconds until it counts as a failure that a move has worked and its server is where it was.
+_DOUBT = 10.0
+
 _RUN = "run_plugin:"
 
 _MOVES = frozenset(
@@ -193,6 +199,8 @@ def _observe_acting(draft: Draft, server: Server) -> None:
     elif _has_failed(kind, server, seen, move):
         words = f"{kind} of {server.id} ended as {move.status if move else seen.status}"
         failed(draft, draft.server(server.id, status=seen.status), words)
+    elif _contradicts(kind, server, seen, move):
+        _doubt(draft, server, f"Nova has {kind} of {server.id} as over, and shows it where it was")
     elif server.awaits_until is not None and draft.now >= server.awaits_until:
         _stuck(draft, server)
 
@@ -229,12 +237,38 @@ def _has_failed(kind: str, server: Server, seen: Seen, move: Move | None) -> boo
     return kind != StepKind.CONFIRM_RESIZE and seen.status == "ERROR" and server.status != "ERROR"
 
 
+def _contradicts(kind: str, server: Server, seen: Seen, move: Move | None) -> bool:
+    """A move's record says that it has worked, and the server is where it was.
+
+    So it ends where nova-compute dies with a migration asked for, and comes back.
+    """
+    return (
+        kind in _TO_A_TARGET
+        and move is not None
+        and move.status in _RECORDED
+        and seen.host == server.host
+    )
+
+
+def _doubt(draft: Draft, server: Server, words: str) -> None:
+    """The one may be known earlier than the other: only what stays so is a failure."""
+    known = server.problem is not None and server.problem.code is Blocker.MOVE_FAILED
+    if not known:
+        draft.block_server(server.id, Blocker.MOVE_FAILED, words, awaits_until=draft.later(_DOUBT))
+    elif server.awaits_until is not None and draft.now >= server.awaits_until:
+        failed(draft, server, words)
+
+
 def _next(draft: Draft, server: Server) -> None:
     """A part of the action has worked."""
-    todo = server.todo[1:]
+    kind, todo = server.todo[0], server.todo[1:]
     draft.server(server.id, todo=todo, awaits_until=None, problem=None)
+    seen = draft.known.servers.get(server.id)
     if todo:
         _begin(draft, draft.servers[server.id])
+    elif kind == StepKind.CONFIRM_RESIZE and seen is not None and seen.host == server.host:
+        # its owner's resize, not ours: it can be acted on now
+        draft.server(server.id, state=ServerState.READY)
     else:
         _finished(draft, draft.servers[server.id])
 
