@@ -25,8 +25,34 @@ from craton_maintenance.service import Service
 #: In what a notice keeps of its answers: all servers that are not named.
 REST = "*"
 
-#: Notices of these were answered by nobody in time.
-_TOO_LATE = frozenset({NoticeStatus.DEFAULTED.value, NoticeStatus.OVERRIDDEN.value})
+# made once: thousands of answers may come in a minute
+
+_FIND = (
+    sa.select(notices.c.id)
+    .where(
+        notices.c.project_id == sa.bindparam("project"),
+        notices.c.session_id == sa.bindparam("session"),
+        notices.c.state == sa.bindparam("state"),
+        notices.c.status.not_in([NoticeStatus.SUPERSEDED.value, NoticeStatus.INFORMATION.value]),
+    )
+    .order_by(notices.c.id)
+)
+_FIND_FOR_ONE = _FIND.where(
+    sa.or_(notices.c.server_id == sa.bindparam("server"), notices.c.server_id.is_(None))
+)
+_IN = notices.c.id.in_(sa.bindparam("ids", expanding=True))
+_LOCK = sa.select(notices).where(_IN).order_by(notices.c.id).with_for_update()
+_NOW = sa.bindparam("now", type_=notices.c.replied_at.type)
+_WRITE = (
+    sa.update(notices)
+    .where(_IN)
+    .values(
+        replied_at=_NOW,
+        replies=sa.bindparam("said", type_=notices.c.replies.type),
+        # who answers has it in hand
+        delivered_at=sa.func.coalesce(notices.c.delivered_at, _NOW),
+    )
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -162,28 +188,17 @@ def _addressed(transaction: Transaction, said: Said) -> list[_Notice]:
     Those that are open, or else the newest that was: an answer may be sent again, and
     whoever is late is told so.
     """
-    wanted = sa.select(notices.c.id).where(
-        notices.c.project_id == said.project_id,
-        notices.c.session_id == said.session_id,
-        notices.c.state == said.asked,
-        notices.c.status.not_in([NoticeStatus.SUPERSEDED.value, NoticeStatus.INFORMATION.value]),
-    )
-    if said.server_id is not None:
-        wanted = wanted.where(
-            sa.or_(notices.c.server_id == said.server_id, notices.c.server_id.is_(None))
-        )
-    ids = transaction.execute(wanted.order_by(notices.c.id)).scalars().all()
+    of = {"project": said.project_id, "session": said.session_id, "state": said.asked}
+    if said.server_id is None:
+        ids = transaction.execute(_FIND, of).scalars().all()
+    else:
+        ids = transaction.execute(_FIND_FOR_ONE, of | {"server": said.server_id}).scalars().all()
     # found first, and locked by key: a look through an index would wait for other
     # servers' answers
     rows = [
         row
         for chunk in bulk.batched_keys(ids)
-        for row in transaction.execute(
-            sa.select(notices)
-            .where(notices.c.id.in_(chunk))
-            .order_by(notices.c.id)
-            .with_for_update()
-        )
+        for row in transaction.execute(_LOCK, {"ids": chunk})
         if row.status != NoticeStatus.SUPERSEDED.value
     ]
     found = [
@@ -363,7 +378,10 @@ def _store(
     ]
     bulk.insert(transaction, inputs, rows)
     _write_replies(transaction, taken, now)
-    admin = service.identity(transaction.connection)["project_id"]
+    admin = (
+        service.conf.events.admin_project_id
+        or service.identity(transaction.connection)["project_id"]
+    )
     about = sum(len(one.servers) if REST in one.new else len(one.new) for one in taken)
     told = event.replied(
         admin,
@@ -388,16 +406,7 @@ def _write_replies(transaction: Transaction, taken: Sequence[_Notice], now: dt.d
         same = [one for one in left if one.after == after]
         left = [one for one in left if one.after != after]
         for chunk in bulk.batched_keys([one.id for one in same]):
-            transaction.execute(
-                sa.update(notices)
-                .where(notices.c.id.in_(chunk))
-                .values(
-                    replied_at=now,
-                    replies=after,
-                    # who answers has it in hand
-                    delivered_at=sa.func.coalesce(notices.c.delivered_at, now),
-                )
-            )
+            transaction.execute(_WRITE, {"ids": chunk, "now": now, "said": after})
 
 
 def _answer(

@@ -100,9 +100,29 @@ class Made:
 
         :param delivered: the project has it
         """
+        made = self._notice(project_id, state, servers, seconds, **values)
+        self._add([made])
+        if delivered:
+            self.delivered(made.id)
+        return made.id
+
+    def ask_each(self, project_id: str, state: State, servers: Sequence[str]) -> None:
+        """Ask a project about each of these servers alone; it has got all of that."""
+        made = [self._notice(project_id, state, [one], server_id=one) for one in servers]
+        self._add(made)
+        self.delivered(*(one.id for one in made))
+
+    def _notice(
+        self,
+        project_id: str,
+        state: State,
+        servers: Sequence[str],
+        seconds: float = 120.0,
+        **values: Any,
+    ) -> Notice:
         now = self._service.clock()
         asks = state in (State.PREPARE_MAINTENANCE, State.PLANNED_MAINTENANCE)
-        made = Notice(
+        return Notice(
             id=str(uuid.uuid4()),
             project_id=project_id,
             state=state.value,
@@ -117,24 +137,25 @@ class Made:
             }
             | values,
         )
+
+    def _add(self, made: Sequence[Notice]) -> None:
         session = self.load()
-        told = {*session.projects.get(project_id, ()), *servers}
+        projects = {project: set(ids) for project, ids in session.projects.items()}
+        for one in made:
+            projects.setdefault(one.project_id, set()).update(one.servers)
         self.change(
-            notices=session.notices | {made.id: made},
-            projects=session.projects | {project_id: tuple(sorted(told))},
+            notices=session.notices | {one.id: one for one in made},
+            projects={project: tuple(sorted(ids)) for project, ids in projects.items()},
         )
-        if delivered:
-            self.delivered(made.id)
-        return made.id
 
-    def delivered(self, notice_id: str) -> None:
-        """The broker has taken it now."""
-        self.write_notice(notice_id, delivered_at=self._service.clock())
+    def delivered(self, *notice_ids: str) -> None:
+        """The broker has taken these now."""
+        self.write_notice(*notice_ids, delivered_at=self._service.clock())
 
-    def write_notice(self, notice_id: str, **values: Any) -> None:
-        """Write columns of a notice."""
+    def write_notice(self, *notice_ids: str, **values: Any) -> None:
+        """Write columns of notices."""
         table = store.notices
-        statement = table.update().where(table.c.id == notice_id).values(**values)
+        statement = table.update().where(table.c.id.in_(notice_ids)).values(**values)
         self._service.database.write(lambda transaction: transaction.execute(statement))
 
     def inputs(self) -> list[dict[str, Any]]:

@@ -18,6 +18,7 @@ from craton_maintenance.domain import window
 from craton_maintenance.errors import Code, Problem, bad_field
 from craton_maintenance.policies import events as rules
 from craton_maintenance.sessions import handover
+from craton_maintenance.sessions.replies import REST
 
 _LIMIT = 100
 #: Seconds between signs of life in a stream: proxies end silent connections.
@@ -81,7 +82,7 @@ class Pending(Resource):
             "notices": [
                 session_views.pending(row, call.service.public_url)
                 for row in asked
-                if session_views.REST not in (row.replies or {})
+                if REST not in (row.replies or {})
             ],
             "maintenance_windows": [
                 shown.project(row, row.servers)

@@ -420,8 +420,7 @@ def test_an_answer_is_few_statements_however_many_notices_there_are(deployment, 
 
 
 def test_an_answer_to_many_notices_is_few_statements(deployment, vnf, web, member):
-    for number in range(50):
-        vnf.ask(web, PLANNED, [f"server-{number}"], server_id=f"server-{number}")
+    vnf.ask_each(web, PLANNED, [f"server-{number}" for number in range(50)])
     with counted(deployment.service.database) as found:
         answer = member.put(path(vnf, web), {"state": ACK, "instance_action": "MIGRATE"})
     assert answer.status_code == 200
