@@ -1,14 +1,17 @@
 """Directives that render what the code declares: nothing is documented twice."""
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from docutils import nodes
 from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
+from sphinx.pycode import ModuleAnalyzer
 
 from craton_maintenance import schema
 from craton_maintenance.api import routes
+from craton_maintenance.domain.session import actions, model
 
 
 class _Rendered(Directive):
@@ -70,6 +73,72 @@ class Schema(_Rendered):
         return [*found, ""]
 
 
+class Blockers(_Rendered):
+    """Every blocker, with its meaning from the code; the content says what to do about each."""
+
+    has_content = True
+
+    def lines(self) -> list[str]:
+        about = self._content()
+        known = [blocker.value for blocker in model.Blocker]
+        if sorted(about) != sorted(known):
+            differing = ", ".join(sorted(set(about) ^ set(known)))
+            raise self.error(f"blockers that are not described, or not there: {differing}")
+        meaning = ModuleAnalyzer.for_module(model.__name__).find_attr_docs()
+        found = [
+            ".. list-table::",
+            "   :widths: 26 32 42",
+            "   :header-rows: 1",
+            "",
+            "   * - Code",
+            "     - Means",
+            "     - What to do",
+        ]
+        for code in known:
+            means = " ".join(meaning["Blocker", code]).strip()
+            found += [f"   * - ``{code}``", f"     - {means}", f"     - {about[code]}"]
+        return [*found, ""]
+
+    def _content(self) -> dict[str, str]:
+        """The text by code, of lines ``CODE: text``."""
+        found: dict[str, str] = {}
+        code = ""
+        for line in self.content:
+            begins = re.match(r"([A-Z_]+): +(.*)", line)
+            if begins:
+                code = begins[1]
+                found[code] = begins[2]
+            elif line.strip():
+                found[code] += f" {line.strip()}"
+        return found
+
+
+class Actions(_Rendered):
+    """Which steps an action comes to, by the server's status in Nova."""
+
+    _SHOWN: Mapping[str, str] = {
+        "live_migrate": "live migration",
+        "cold_migrate": "cold migration",
+        "confirm_resize": "confirmed",
+        "stop_server": "stop",
+        "offload_server": "offload",
+    }
+
+    def lines(self) -> list[str]:
+        names = ("MIGRATE", "LIVE_MIGRATE", "NOTHING")
+        found = [".. list-table::", "   :header-rows: 1", "", "   * - Status"]
+        found += [f"     - {name}" for name in names]
+        for status, by_action in actions.TABLE.items():
+            found.append(f"   * - {status}")
+            found += [f"     - {self._steps(by_action[name])}" for name in names]
+        return [*found, ""]
+
+    def _steps(self, steps: Sequence[str] | None) -> str:
+        if steps is None:
+            return "not possible"
+        return ", ".join(self._SHOWN[step] for step in steps) or "stays as it is"
+
+
 def _about(value: Any) -> str:
     """What a schema says of a value, in a line."""
     if not isinstance(value, dict):
@@ -93,4 +162,6 @@ def setup(app: Any) -> dict[str, bool]:
     """Make the directives known."""
     app.add_directive("maintenance-operations", Operations)
     app.add_directive("maintenance-schema", Schema)
+    app.add_directive("maintenance-blockers", Blockers)
+    app.add_directive("maintenance-actions", Actions)
     return {"parallel_read_safe": True}
