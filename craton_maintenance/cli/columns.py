@@ -233,7 +233,7 @@ class Windows(columns.FormattableColumn[list[Any]]):
         )
 
 
-class Notices(columns.FormattableColumn[list[Any]]):
+class Asked(columns.FormattableColumn[list[Any]]):
     """What a project is asked, a line each."""
 
     def human_readable(self) -> str:

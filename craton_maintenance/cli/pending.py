@@ -24,6 +24,6 @@ class Show(base.ShowOne):
         windows = found["maintenance_windows"]
         return ("seq", "notices", "maintenance_windows"), (
             found["seq"],
-            columns.Notices(found["notices"]),
+            columns.Asked(found["notices"]),
             columns.Windows(windows),
         )
