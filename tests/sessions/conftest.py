@@ -1,5 +1,6 @@
 """Scenes for tests of sessions."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from tests.sessions.scene import Scene, fleet_of
 
 
 @pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Any]:
-    """Makes scenes: ``scene({"h1": ["s1"]}, sessions={"max_scale_in": 1})``."""
+def scene(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> Iterator[Any]:
+    """Makes scenes: ``scene({"h1": ["s1"]}, sessions={"max_scale_in": 1})``.
+
+    A fault of ours is logged, and not raised: the test has failed all the same.
+    """
     made: list[Scene] = []
 
     def make(hosts: Any, fleet: dict[str, Any] | None = None, **options: Any) -> Scene:
@@ -29,3 +33,5 @@ def scene(tmp_path: Path) -> Iterator[Any]:
     yield make
     for one in made:
         one.close()
+    faults = [one for one in caplog.get_records("call") if one.levelno >= logging.ERROR]
+    assert [one.getMessage() for one in faults] == []

@@ -71,6 +71,8 @@ class Scene(World):
         self.apps: dict[str, Listener | None] = {}
         #: payloads of notices in the order in which each project read them
         self.heard: dict[str, list[dict[str, Any]]] = {}
+        #: as apps, for those who take whole events
+        self.events_to: dict[str, Listener] = {}
         self._since: dict[str, int] = {}
         self._seen: tuple[Any, ...] = ()
         self._engines = 1
@@ -146,18 +148,23 @@ class Scene(World):
         """Every project reads what is new for it, and does something about it."""
         with self.service.database.read() as connection:
             newest = connection.execute(sa.select(tables.event_head.c.position)).scalar_one()
-        seen = (newest, *self.apps)
+        seen = (newest, *self.apps, *self.events_to)
         if seen == self._seen:
             return
         self._seen = seen
-        for project, app in list(self.apps.items()):
-            events = self.member(project).events(self._since.get(project, 0))
-            for event in events:
+        for project in [*self.apps, *self.events_to]:
+            for event in self.member(project).events(self._since.get(project, 0)):
                 self._since[project] = event["seq"]
                 if event["event_type"] == "maintenance.scheduled":
-                    self.heard.setdefault(project, []).append(event["payload"])
-                    if app is not None:
-                        app(event["payload"])
+                    self._hears(project, event)
+
+    def _hears(self, project: str, event: Mapping[str, Any]) -> None:
+        self.heard.setdefault(project, []).append(event["payload"])
+        app = self.apps.get(project)
+        if app is not None:
+            app(event["payload"])
+        if project in self.events_to:
+            self.events_to[project](event)
 
     def told(self, project: str, state: str) -> list[dict[str, Any]]:
         """Notices of a state that a project got, each once."""
