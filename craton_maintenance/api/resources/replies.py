@@ -1,5 +1,7 @@
 """What a project is asked in a session, and its answers."""
 
+import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 from flask_restful import Resource
@@ -44,6 +46,18 @@ class InstancePart(Resource):
         return _answer(call, session_id, project_id, instance_id)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Read:
+    """What a project's part is made of."""
+
+    row: Any
+    #: its servers in the session, or the one that is asked about
+    told: Sequence[str]
+    #: those that are open
+    notices: Sequence[Any]
+    servers: Sequence[Any]
+
+
 def _answer(
     call: Call, session_id: str, project_id: str, instance_id: str | None
 ) -> dict[str, Any]:
@@ -54,6 +68,19 @@ def _answer(
 
 def _part(call: Call, session_id: str, project_id: str, instance_id: str | None) -> dict[str, Any]:
     _refuse_foreign(call, project_id)
+    found = _read(call, session_id, project_id, instance_id)
+    unread = [one.id for one in found.notices if one.delivered_at is None]
+    if unread and call.caller.project_id == project_id:
+        # its time runs from now on, and what is shown says until when
+        handover.read(call.service, project_id, unread)
+        found = _read(call, session_id, project_id, instance_id)
+    return session_views.part(
+        found.row, project_id, found.told, found.notices, found.servers, instance_id
+    )
+
+
+def _read(call: Call, session_id: str, project_id: str, instance_id: str | None) -> _Read:
+    """:raises Problem: 404"""
     with call.service.database.read() as connection:
         row = store.get(connection, session_id)
         told = store.told(connection, session_id, project_id)
@@ -66,10 +93,7 @@ def _part(call: Call, session_id: str, project_id: str, instance_id: str | None)
             raise not_found("maintenance session")
         told = [instance_id]
         notices = [one for one in notices if instance_id in one.data.get("servers", ())]
-    if call.caller.project_id == project_id:
-        unread = [one.id for one in notices if one.delivered_at is None]
-        handover.read(call.service, project_id, unread)
-    return session_views.part(row, project_id, told, notices, servers, instance_id)
+    return _Read(row, told, notices, servers)
 
 
 def _refuse_foreign(call: Call, project_id: str) -> None:
