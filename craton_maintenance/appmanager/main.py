@@ -99,6 +99,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         manager = _manager(options)
         manager.register()
+        LOG.info("answering for project %s at %s", manager.project_id, manager.endpoint)
         if options.listen:
             _listen(manager, options.listen, options.path, stop)
         else:

@@ -305,6 +305,8 @@ class ApplicationManager:
             raise NotTaken(f"{reply.url} answered {status}: {answer.get('message', '')}")
         if status >= 300:
             LOG.warning("a reply was refused: %s %s", status, answer.get("message", ""))
+        else:
+            LOG.info("session %s: answered %s", notice.session_id, _said(reply.body))
         sent = Reply(reply.url, reply.body, status, notice.message_id)
         self.memory.remember(notice.key, sent)
         if first and status < 300:
@@ -390,6 +392,15 @@ class ApplicationManager:
         if status >= 300:
             raise NotTaken(f"{method} {url} answered {status}: {answer.get('message', '')}")
         return answer
+
+
+def _said(body: Json) -> str:
+    """A reply, short, for the log."""
+    actions = body.get("instance_actions") or {}
+    chosen = [f"{server} {action}" for server, action in actions.items()]
+    if body.get("instance_action"):
+        chosen.append(body["instance_action"])
+    return ", ".join([body["state"], *chosen])
 
 
 def _part(name: str) -> str:

@@ -81,11 +81,18 @@ def _parts(args: argparse.Namespace, out: Any) -> tuple[list[Any], Any]:
         out.write(f"serving {service.public_url}\n")
         if args.simulate is not None:
             out.write(f"simulated cloud at {cloud.auth_url} (users' password: secret)\n")
+            out.write(f"its projects: {_projects(cloud.cloud)}\n")
         elif not known:
             out.write("no cloud is configured (OS_CLOUD, OS_AUTH_URL, [nova] regions)\n")
         out.flush()
 
     return parts, ready
+
+
+def _projects(cloud: simcloud.Cloud) -> str:
+    """Some with servers, with the ids that replies and constraints need."""
+    owners = sorted((cloud.projects[one].name, one) for one in cloud.by_project)
+    return ", ".join(f"{name} {project_id}" for name, project_id in owners[:5])
 
 
 def simulated(cloud: simcloud.SimCloudServer) -> Region:
