@@ -30,6 +30,8 @@ from craton_maintenance.db.tables import (
 from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session.model import (
     HOST_OVER,
+    OVER,
+    Blocker,
     Host,
     HostState,
     Input,
@@ -37,6 +39,7 @@ from craton_maintenance.domain.session.model import (
     NoticeStatus,
     Order,
     Outcome,
+    Problem,
     Reply,
     Server,
     ServerState,
@@ -476,6 +479,31 @@ def to_decide(connection: sa.Connection, now: dt.datetime, limit: int) -> Mappin
         sa.select(sessions.c.id).where(sessions.c.due_at <= now).limit(limit)
     ).scalars()
     return {row[0]: not row[1] for row in waiting} | dict.fromkeys(due, False)
+
+
+def cannot_decide(
+    transaction: Transaction, session_id: str, words: str, now: dt.datetime, again_at: dt.datetime
+) -> None:
+    """A decision has failed by a fault of ours: say so, and do not try again at once.
+
+    What came in waits.  The record is not loaded: it may be what is wrong.
+    """
+    data = transaction.execute(
+        sa.select(sessions.c.data)
+        .where(sessions.c.id == session_id, sessions.c.due_at.is_not(None))
+        .with_for_update()
+    ).scalar_one_or_none()
+    if data is None:
+        return
+    problem = records.dump(Problem(Blocker.DECISION_FAILED, words, now))
+    before = data.get("problem") or {}
+    if before.get("code") == problem["code"]:
+        problem["since"] = before["since"]
+    transaction.execute(
+        sa.update(sessions)
+        .where(sessions.c.id == session_id)
+        .values(data={**data, "problem": problem}, due_at=again_at)
+    )
 
 
 def untold(connection: sa.Connection, session: Session) -> dict[str, tuple[str, ...]]:

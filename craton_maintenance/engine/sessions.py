@@ -13,6 +13,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
 
 import keystoneauth1.exceptions
+from sqlalchemy import exc
 from taskflow.patterns.linear_flow import Flow
 
 from craton_maintenance.db import sessions as store
@@ -33,6 +34,12 @@ _SESSIONS, _STEPS = 100, 1000
 #: For how long answers are gathered: so many times as long as it took to decide last.
 _REST, _LONGEST_REST = 3, dt.timedelta(seconds=3)
 
+#: Errors that are no fault of the session that met them.
+_OF_THE_DATABASE = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
+
+#: Seconds between tries of a decision that fails.
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+
 #: How much more seldom Nova is polled where there is no need.
 _SELDOM = 15
 
@@ -51,6 +58,8 @@ class Decider:
         self._service = service
         #: by session, when answers are decided on again
         self._rests: dict[str, dt.datetime] = {}
+        #: by session whose decisions fail: what was wrong, the pause, and when it is tried again
+        self._failing: dict[str, tuple[str, float, dt.datetime]] = {}
 
     def work(self) -> float:
         """A worker's ``work``.
@@ -60,27 +69,58 @@ class Decider:
         service = self._service
         now = service.clock()
         with service.database.read() as connection:
-            waiting = store.to_decide(connection, now, _SESSIONS)
+            waiting = store.to_decide(connection, now, _SESSIONS + len(self._failing))
         self._rests = {one: until for one, until in self._rests.items() if one in waiting}
+        self._failing = {
+            one: kept for one, kept in self._failing.items() if one in waiting or kept[2] > now
+        }
         ready = [
             session_id
             for session_id, may_rest in sorted(waiting.items())
-            if not may_rest or self._rests.get(session_id, now) <= now
+            if (not may_rest or self._rests.get(session_id, now) <= now)
+            and (session_id not in self._failing or self._failing[session_id][2] <= now)
         ]
         for session_id in ready:
-            began = service.clock()
-            service.database.write(partial(service.sessions.decide, session_id=session_id))
-            ended = service.clock()
-            self._rests[session_id] = ended + min((ended - began) * _REST, _LONGEST_REST)
+            self._decide(session_id)
         if ready:
             return 0.0
         with service.database.read() as connection:
             due = store.next_due(connection)
         pause = service.conf.engine.poll_seconds
-        for moment in (due, *self._rests.values()):
+        again = (moment for _, _, moment in self._failing.values())
+        for moment in (due, *self._rests.values(), *again):
             if moment is not None:
                 pause = min(pause, max(0.0, (moment - service.clock()).total_seconds()))
         return pause
+
+    def _decide(self, session_id: str) -> None:
+        """Decide; a fault that one session meets must not keep others waiting."""
+        service = self._service
+        began = service.clock()
+        try:
+            service.database.write(partial(service.sessions.decide, session_id=session_id))
+        except _OF_THE_DATABASE:
+            raise  # everybody's trouble
+        except Exception as error:
+            self._failed(session_id, error)
+            return
+        self._failing.pop(session_id, None)
+        ended = service.clock()
+        self._rests[session_id] = ended + min((ended - began) * _REST, _LONGEST_REST)
+
+    def _failed(self, session_id: str, error: Exception) -> None:
+        """Log it, name it among what the session waits for, and try again later."""
+        service, words = self._service, f"{type(error).__name__}: {error}"
+        last, pause, _ = self._failing.get(session_id, ("", 0.0, None))
+        LOG.error("session %s: %s", session_id, words, exc_info=None if words == last else error)
+        pause = min(2 * pause, _LONGEST_PAUSE) or _FIRST_PAUSE
+        now = service.clock()
+        again_at = now + dt.timedelta(seconds=pause)
+        self._failing[session_id] = words, pause, again_at
+        said = f"a decision has failed ({type(error).__name__}): the engine's log has it"
+        service.database.write(
+            lambda transaction: store.cannot_decide(transaction, session_id, said, now, again_at)
+        )
 
 
 class Steps:
@@ -138,6 +178,7 @@ class Steps:
 
     def close(self) -> None:
         """Wait for what is under way."""
+        self._doer.close()
         self._executor.shutdown(wait=True)
 
     def _keep(self, sessions: set[str]) -> None:
@@ -150,7 +191,8 @@ class Steps:
                 self._owner,
                 service.conf.engine.lease_seconds,
             )
-        busy = {session_id for session_id, _ in self._under_way}
+        # a copy at once: threads that end their steps change it meanwhile
+        busy = {session_id for session_id, _ in tuple(self._under_way)}
         for session_id in self._leases.keys() - sessions - busy:
             del self._leases[session_id]
         for session_id in busy:

@@ -83,6 +83,8 @@ def decide(
     draft = Draft(session, known)
     if session.state in OVER:
         return session, ()
+    # it is being decided on now
+    draft.set(problem=_unless(session.problem, Blocker.DECISION_FAILED))
     for one in inputs:
         _take(draft, one)
     for _ in range(_LONGEST):

@@ -183,6 +183,8 @@ class Blocker(enum.StrEnum):
     REFUSED_BY_PROJECT = "REFUSED_BY_PROJECT"
     #: an operator paused the session
     PAUSED_BY_OPERATOR = "PAUSED_BY_OPERATOR"
+    #: a fault of ours keeps the session from being decided on; the engine's log has it
+    DECISION_FAILED = "DECISION_FAILED"
 
 
 #: Why a session failed, as in ``reason``.
