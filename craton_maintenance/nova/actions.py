@@ -6,6 +6,8 @@ switched off here.  Token and address are got beforehand, so that what fails the
 certainly done nothing.
 """
 
+import math
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -32,6 +34,8 @@ class Actions:
         :param timeout: seconds that an answer is waited for
         """
         self.version = version
+        #: moment of :func:`time.monotonic` after which nothing may take effect any more
+        self.until = math.inf
         self._session = session
         self._where = {"service_type": "compute", **where}
         self._timeout = timeout
@@ -48,6 +52,10 @@ class Actions:
             return Outcome(Result.LATER, words=str(error))
         if not endpoint:
             return Outcome(Result.LATER, words="the service catalogue has no compute endpoint")
+        # it may take as long to connect, and then to be answered
+        if time.monotonic() + 2 * self._timeout > self.until:
+            words = "what had to be looked at first has taken too long"
+            return Outcome(Result.LATER, code="NO_TIME", words=words)
         try:
             response = self._session.request(
                 endpoint.rstrip("/") + path,

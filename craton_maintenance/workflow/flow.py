@@ -7,11 +7,14 @@ the flow is made again from the rows that have not ended.
 
 import datetime as dt
 import logging
+import math
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import taskflow.engines
+from sqlalchemy import exc
 from taskflow import task
 from taskflow.patterns.linear_flow import Flow
 
@@ -30,6 +33,9 @@ _MARGIN = 10.0
 #: Calls that a step makes one after the other at most, each within its time-out.
 _CALLS = 4
 
+#: Seconds between tries to store how a step ended.
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
+
 
 class Doer:
     """Does steps: claims them, has their effect, and stores how they ended."""
@@ -40,6 +46,10 @@ class Doer:
         """
         self._service = service
         self._clouds = clouds
+        #: by session and number, when the effect of what we have claimed must have come, by
+        #: :func:`time.monotonic`
+        self._until: dict[tuple[str, int], float] = {}
+        self._closing = threading.Event()
 
     def seconds(self, step: Step) -> float:
         """The time within which a step's effect comes, or never will."""
@@ -51,39 +61,65 @@ class Doer:
     def claim(self, row: store.Row, fence: int) -> bool:
         """Begin a step, before its effect; False: another engine has it, or it was withdrawn."""
         step, database = store.step_of(row), self._service.database
+        seconds = self.seconds(step)
+        # taken before the database's: what is left is never less than we think
+        until = time.monotonic() + seconds
 
         def work(transaction: Any) -> bool:
             now = database.now(transaction.connection)
-            ends = now + dt.timedelta(seconds=self.seconds(step))
+            ends = now + dt.timedelta(seconds=seconds)
             return store.claim(transaction, row, fence, now, ends)
 
-        return database.write(work)
+        claimed = database.write(work)
+        if claimed:
+            self._until[row.session_id, row.number] = until
+        return claimed
 
     def perform(self, session_id: str, step: Step, again: bool) -> Outcome:
         """Have a step's effect, whatever happens."""
         again = again or bool(step.params.get("again"))
+        until = self._until.get((session_id, step.number), math.inf)
         try:
             if step.kind is StepKind.RUN_PLUGIN:
                 deadline = time.monotonic() + time_limit(self._service.conf, step)
+                deadline = min(deadline, until - _MARGIN)
                 return run_plugin(self._service.conf, session_id, step, again, deadline)
             cloud = self._clouds.get(step.host.region)
             if cloud is None:
                 words = f"no cloud is configured for region {step.host.region}"
                 return Outcome(Result.LATER, words=words)
-            return ways.perform(cloud, step, again)
+            return ways.perform(cloud, step, again, until)
         except Exception as error:  # a fault of ours must not leave the step without an end
             LOG.exception("step %s of session %s failed", step.number, session_id)
             return Outcome(Result.UNCLEAR, code="INTERNAL", words=type(error).__name__)
 
     def end(self, session_id: str, step: Step, fence: int, outcome: Outcome) -> None:
-        """Store how a step ended, for the session to decide on."""
+        """Store how a step ended, for the session to decide on.
+
+        A database that is away is waited for as long as nobody else may look at the step: how
+        a host action has ended may be known here only.
+        """
         service = self._service
+        until = self._until.pop((session_id, step.number), 0.0)
 
         def work(transaction: Any) -> None:
             if store.end(transaction, step, session_id, fence, outcome, service.clock()):
                 transaction.after_commit(service.session_news.set)
 
-        service.database.write(work)
+        pause = _FIRST_PAUSE
+        while True:
+            try:
+                service.database.write(work)
+                return
+            except exc.SQLAlchemyError as error:
+                if time.monotonic() + pause > until or self._closing.wait(pause):
+                    raise
+                LOG.warning("step %s of session %s: %s", step.number, session_id, error)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def close(self) -> None:
+        """Wait for no database any more."""
+        self._closing.set()
 
 
 class DoStep(task.Task):

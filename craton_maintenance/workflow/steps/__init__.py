@@ -5,6 +5,7 @@ again when an earlier try of it may have taken effect.  It acts with one call, a
 nothing after that: how it went on is for the watch to see.
 """
 
+import math
 from collections.abc import Callable, Mapping
 
 from keystoneauth1 import exceptions
@@ -49,16 +50,19 @@ LOOKS = frozenset(
 )
 
 
-def perform(cloud: Cloud, step: Step, again: bool = False) -> Outcome:
+def perform(cloud: Cloud, step: Step, again: bool = False, until: float = math.inf) -> Outcome:
     """Do a step of any kind but RUN_PLUGIN.
 
     :param cloud: that of the step's host's region
     :param again: an earlier try of this very step was begun, and nobody knows its outcome
+    :param until: moment of :func:`time.monotonic` by which the effect must have come: somebody
+        else looks for it from then on, so nothing is sent that may come later
     :returns: how it ended; what Nova, Placement or Keystone do never raises
     :raises KeyError: no step that is done here
     """
     way = WAYS[step.kind]
     try:
+        cloud.actions.until = until
         return way(cloud, step, again)
     except exceptions.ClientException as error:
         return answers.of_read(error, again and step.kind not in LOOKS)
