@@ -302,8 +302,11 @@ def decide(draft: Draft, server_id: str, reply: str | None, later: dt.datetime |
 
 
 def _own_until(draft: Draft, server: Server) -> dt.datetime | None:
+    """Until when its owner may act on it: as was said, and while an answer is taken anyway."""
     one = draft.notices.get(server.notice_id or "")
-    return None if one is None else one.actions_at
+    if one is None or one.actions_at is None:
+        return None
+    return max(one.actions_at, one.deadline or one.actions_at)
 
 
 def granted(draft: Draft, server: Server, later: dt.datetime | None) -> dt.datetime | None:
