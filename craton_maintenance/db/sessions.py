@@ -31,6 +31,7 @@ from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session.model import (
     HOST_OVER,
     OVER,
+    OVER,
     Blocker,
     Host,
     HostState,
@@ -389,19 +390,27 @@ def held_by_others(connection: sa.Connection, session_id: str) -> frozenset[Host
 
 def members_elsewhere(
     connection: sa.Connection, session_id: str, groups: Iterable[str]
-) -> dict[str, int]:
-    """Members of groups that other sessions have out."""
-    found: dict[str, int] = {}
+) -> list[tuple[str, dt.datetime | None]]:
+    """Members of groups that other sessions have out, or had when they ended.
+
+    :returns: for each its group, and when it was back; None: it is not
+    """
+    found = []
     for chunk in bulk.batched_keys(sorted(groups)):
         rows = connection.execute(
-            sa.select(session_servers.c.out_of_group, sa.func.count())
+            sa.select(session_servers.c.out_of_group, session_servers.c.data, sessions.c.state)
+            .join(sessions, sessions.c.id == session_servers.c.session_id)
             .where(
                 session_servers.c.out_of_group.in_(chunk),
                 session_servers.c.session_id != session_id,
             )
-            .group_by(session_servers.c.out_of_group)
         )
-        found.update((row[0], row[1]) for row in rows)
+        for row in rows:
+            text = row.data.get("back_at")
+            back_at = dt.datetime.fromisoformat(text) if text else None
+            # what a session that is over has not brought back is not on its way any more
+            if back_at is not None or row.state not in OVER:
+                found.append((row.out_of_group, back_at))
     return found
 
 

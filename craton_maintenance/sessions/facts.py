@@ -1,6 +1,7 @@
 """What is known when a session is decided on: read once for the whole decision."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -148,6 +149,7 @@ def known(
     ids = {server.id for server in session.servers.values()} | {one["id"] for one in surveyed}
     constraints = _constraints(connection, ids)
     groups = _groups(session, surveyed, constraints)
+    granted = _group_constraints(connection, groups)
     times = window_store.times_of(window)
     target = None
     if window.target_host is not None:
@@ -169,8 +171,10 @@ def known(
         moves=_moves(connection, session),
         hosts=_hosts(connection, session, under_way),
         constraints=constraints,
-        groups=_group_constraints(connection, groups),
-        elsewhere=store.members_elsewhere(connection, session.id, groups),
+        groups=granted,
+        elsewhere=_elsewhere(
+            store.members_elsewhere(connection, session.id, groups), granted, now
+        ),
         held=store.held_by_others(connection, session.id),
         flows=flows,
     )
@@ -268,6 +272,20 @@ def _groups(
     found |= {one.get("group_id") for one in surveyed}
     found |= {constraint.group_id for constraint in constraints.values()}
     return {group for group in found if group is not None}
+
+
+def _elsewhere(
+    members: Iterable[tuple[str, dt.datetime | None]],
+    groups: Mapping[str, GroupConstraint],
+    now: dt.datetime,
+) -> dict[str, int]:
+    """Members that are out in other sessions, by group: those that rest count, too."""
+    found: Counter[str] = Counter()
+    for group, back_at in members:
+        rest = dt.timedelta(seconds=groups.get(group, GroupConstraint()).recovery_time)
+        if back_at is None or now < back_at + rest:
+            found[group] += 1
+    return found
 
 
 def _group_constraints(
