@@ -409,10 +409,15 @@ def _proved(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
         return
     if host.state is HostState.DRAINED:
         enter(draft, host.key, HostState.DRAINING, proved_at=None)
-    servers.found(draft, draft.hosts[host.key], _not_left(step, facts))
+    there, strangers = facts.get("servers", ()), _not_left(step, facts)
+    servers.found(draft, draft.hosts[host.key], strangers)
+    servers.run_again(draft, [one for one in there if one not in strangers])
+    draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
+    facts = {**facts, "servers": strangers}
+    if there and not any(facts.get(name) for name in ("servers", "migrations", "allocations")):
+        return  # those that were to stay say themselves what is wrong with them
     code, words = _what_is_left(host, facts, outcome)
     draft.block_host(host.key, code, words)
-    draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
     if code is Blocker.UNCONFIRMED_RESIZE and draft.policy.unconfirmed_resize == "confirm":
         _confirm_resizes(draft, host, facts)
 

@@ -136,6 +136,26 @@ def _hints(fact: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
+def run_again(draft: Draft, facts: Sequence[Mapping[str, Any]]) -> None:
+    """Servers that were to stay stopped do not: stopped again, then somebody is asked."""
+    for fact in facts:
+        server = draft.servers.get(fact["id"])
+        if server is None or server.state is not ServerState.LEFT:
+            continue
+        attempts = server.attempts + 1
+        draft.server(server.id, status=fact["status"], attempts=attempts)
+        if server.action == Action.NOTHING and attempts < draft.policy.max_attempts:
+            draft.server(server.id, state=ServerState.READY)
+            continue
+        draft.block_server(
+            server.id,
+            Blocker.SERVER_STATE,
+            f"{server.id} was to stay stopped, and is {fact['status']}: its owner may have "
+            "started it; stop it, then retry, or choose another action",
+            state=ServerState.BLOCKED,
+        )
+
+
 def arrived(draft: Draft, host: HostKey, seen: Sequence[Seen]) -> None:
     """Servers have come to a host that is worked on: the operator has to know of it."""
     for one in seen:
