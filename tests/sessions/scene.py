@@ -284,9 +284,10 @@ class Scene(World):
         self.run(lambda: self.session(session_id).state == state, limit)
 
     def server_of(self, session_id: str, name: str) -> dict[str, Any]:
-        """A server of a session as the operator sees it."""
+        """A server of a session as the operator sees it; empty: it was not found yet."""
         ident = self.server(name)
-        return next(one for one in self.detail(session_id)["servers"] if one["id"] == ident)
+        found = [one for one in self.detail(session_id)["servers"] if one["id"] == ident]
+        return found[0] if found else {}
 
     def host_states(self, session_id: str) -> dict[str, str]:
         return {one["name"]: one["state"] for one in self.detail(session_id)["hosts"]}
