@@ -69,7 +69,7 @@ class Scenario:
     def play(self) -> None:
         """Operators work with words that give away what they can; projects look meanwhile."""
         d, operator = self.deployment, self.deployment.operator
-        reason = f"disk of compute-1 in rack-secret; {d.project('green')} was told"
+        reason = f"disk of compute-1 in rack-secret; {d.project('green')} was rung up"
         later = {"start": at(hours=5), "reason": reason, "announcement": "new disks"}
         self.set(hosts=["compute-1"], **later)
         self.set(aggregates=["rack-secret"], allow_overlap=True, target_host="spare-9", **later)
@@ -212,7 +212,7 @@ def secrets(deployment: Deployment, project: str) -> dict[str, str]:
         "aggregate": "rack-secret",
         "zone": "zone-1",
         "region": "RegionOne",
-        "reason": "was told",
+        "reason": "was rung up",
     }
     for other in PROJECTS:
         if other == project:
