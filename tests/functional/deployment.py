@@ -76,21 +76,25 @@ class Deployment:
         fleet: simcloud.Fleet | None = None,
         url: str | None = None,
         synced: bool = True,
+        service: Service | None = None,
         **options: Any,
     ) -> None:
         """
         :param url: of a migrated database; None: a new SQLite file
         :param synced: fill the inventory from the cloud
+        :param service: one to use, with a configuration and an empty database of its own
         :param options: as for :func:`configure`
         """
-        if url is None:
-            file = folder / "maintenance.sqlite"
-            shutil.copy(migrated(), file)
-            url = f"sqlite:///{file}"
         self.now = BEGIN
         self.folder = folder
-        self.conf = configure(folder, url, **options)
-        self.service = Service(self.conf, clock=lambda: self.now)
+        if service is None:
+            if url is None:
+                file = folder / "maintenance.sqlite"
+                shutil.copy(migrated(), file)
+                url = f"sqlite:///{file}"
+            service = Service(configure(folder, url, **options), clock=lambda: self.now)
+        self.conf = service.conf
+        self.service = service
         self.cloud = simcloud.Cloud(fleet, clock=simcloud.VirtualClock(BEGIN.timestamp()))
         self.region = Region(REGION, self._session, REGION, "public")
         self._sync = Sync(self.service, self.region, may_create=True)

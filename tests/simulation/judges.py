@@ -78,6 +78,7 @@ class Judge:
         self.enabled_by_others: dict[str, dt.datetime] = {}
         #: hosts whose work was begun, and has not been returned from; what was on them then
         self.in_work: dict[str, set[str]] = {}
+        self.at_work: set[str] = set()
         self.begun: Counter[str] = Counter()
         self.stopped: set[str] = set()
         self.offloaded: set[str] = set()
@@ -265,23 +266,34 @@ class Judge:
 
     # -- I3: host work -----------------------------------------------------------------
 
-    def host_work(self, session: str, host: str) -> list[str]:
-        """Objections to beginning work on a host now."""
+    def host_enters_work(self, session: str, host: str) -> list[str]:
+        """Objections to calling a host empty, and ready to be worked on, now."""
         self._learn()
-        cloud, now, found = self.cloud, self.clock(), []
-        asked = self.sessions[session]
-        there = {server.id for server in cloud.servers_on(host)}
-        begins = host not in self.in_work
-        known = self.in_work.setdefault(host, there)
-        if begins and (now < asked.opens or (asked.closes is not None and now >= asked.closes)):
+        self.at_work.discard(host)
+        self.in_work[host] = {server.id for server in self.cloud.servers_on(host)}
+        found = self._work(host, set(), begins=True)
+        asked, now = self.sessions[session], self.clock()
+        if now < asked.opens or (asked.closes is not None and now >= asked.closes):
             found.append(f"I2: work on {host} begins outside of its window")
+        return found
+
+    def host_work(self, host: str) -> list[str]:
+        """Objections to something being done to a host now."""
+        self._learn()
+        begins = host not in self.at_work
+        self.at_work.add(host)
+        return self._work(host, set() if begins else self.in_work.get(host, set()), begins)
+
+    def _work(self, host: str, known: set[str], begins: bool) -> list[str]:
+        cloud, now, found = self.cloud, self.clock(), []
+        there = {server.id for server in cloud.servers_on(host)}
         other = self.enabled_by_others.get(host)
         recent = dt.timedelta(seconds=self.policy["proof_valid"] + 1)
         if other is not None and (not begins or now - other <= recent):
             # nobody can see this in time; it is disabled again, and told
             return found
         for server in cloud.servers_on(host):
-            if not begins and server.id in known:
+            if server.id in known:
                 continue  # it was left there, and is its owner's to start
             if server.vm_state not in _AT_REST or server.task_state is not None:
                 found.append(f"I3: work on {host} with {server.id} ({server.vm_state}) on it")

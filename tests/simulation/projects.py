@@ -22,7 +22,8 @@ class Application:
         self.style = style
         self.id = world.project(name)
         self._rng = rng
-        self._read = 0
+        #: number of the newest event that it has read
+        self.read_to = 0
         self._due = False
         #: it does not read before
         self._away_until = 0.0
@@ -51,12 +52,12 @@ class Application:
     def read(self) -> None:
         """Read its history to the end."""
         self._due = False
-        answer = self.client.get("/v1/events", query_string={"since": self._read, "limit": 1000})
+        answer = self.client.get("/v1/events", query_string={"since": self.read_to, "limit": 1000})
         assert answer.status_code == 200, answer.text
         found = answer.json["events"]
         for event in found:
-            self._read += 1
-            assert event["seq"] == self._read, f"I6: {self.name} got {event['seq']}"
+            self.read_to += 1
+            assert event["seq"] == self.read_to, f"I6: {self.name} {event}"
         if found:
             self._check_privacy(answer.text)
         for event in found:

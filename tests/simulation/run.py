@@ -7,15 +7,17 @@ claims of the dead one have run out.
 
 import dataclasses
 import datetime as dt
+import functools
 import heapq
 import itertools
 import logging
 import math
 import random
 import shutil
+import tempfile
 import types
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ import novaclient.exceptions
 import sqlalchemy as sa
 
 from craton_maintenance import simcloud
+from craton_maintenance.api.app import create_app
 from craton_maintenance.db import sessions as store
 from craton_maintenance.db import tables
 from craton_maintenance.db import windows as window_store
@@ -31,9 +34,11 @@ from craton_maintenance.domain.session import machine
 from craton_maintenance.domain.session.model import OVER, HostState, Outcome, Result, Session, Step
 from craton_maintenance.engine import lease
 from craton_maintenance.engine.sessions import Decider, Steps, Watcher
+from craton_maintenance.service import Service
+from craton_maintenance.service import policy as policy_of
 from craton_maintenance.workflow.plugins import registry
 from craton_maintenance.workflow.plugins.base import Context, HostAction
-from tests.functional.deployment import BEGIN
+from tests.functional.deployment import BEGIN, configure, migrated
 from tests.sessions.world import World
 from tests.simulation import operator, troubles
 from tests.simulation.judges import US, Asked, Judge
@@ -126,22 +131,73 @@ class Engine:
         doer.perform = performed  # type: ignore[method-assign]
 
 
+class _Stage:
+    """What all worlds of a process share: to make it anew would take longer than to play."""
+
+    def __init__(self) -> None:
+        folder = Path(tempfile.mkdtemp(prefix="maintenance-simulation-"))
+        self._file = folder / "maintenance.sqlite"
+        shutil.copy(migrated(), self._file)
+        conf = configure(
+            folder,
+            f"sqlite:///{self._file}",
+            api={"validate_answers": False},
+            events={"bus": False},
+            nova={"read_retries": 0},
+            sessions={
+                "direct_actions": ["*"],
+                "handover": "read",
+                "command_timeout": 300.0,
+                "state_dir": str(folder / "steps"),
+            },
+        )
+        self.world: Simulation | None = None
+        self.service = Service(conf, clock=self._now)
+        self.app = create_app(self.service)
+        database = self.service.database
+        self.write = database.write
+        # the clock of leases is the world's, too
+        database.now = lambda connection: self._now()  # type: ignore[method-assign]
+
+        @sa.event.listens_for(database.engine, "connect")
+        def connected(connection: Any, record: object) -> None:
+            # whatever happens to this machine, nobody needs the file afterwards
+            connection.execute("PRAGMA synchronous=OFF")
+
+    def _now(self) -> dt.datetime:
+        return BEGIN if self.world is None else self.world.now
+
+    def clear(self, policy: Mapping[str, Any]) -> None:
+        """As if nothing had ever been."""
+        service = self.service
+        self.world = None
+        service.database.write = self.write  # type: ignore[method-assign]
+        service.database.dispose()
+        for suffix in ("-wal", "-shm"):
+            Path(f"{self._file}{suffix}").unlink(missing_ok=True)
+        shutil.copy(migrated(), self._file)
+        for name, value in policy.items():
+            service.conf.set_override(name, value, "sessions")
+        service.sessions = dataclasses.replace(service.sessions, policy=policy_of(service.conf))
+        service.session_news.clear()
+        service.step_news.clear()
+
+
+@functools.cache
+def _stage() -> _Stage:
+    return _Stage()
+
+
 class Simulation(World):
     """A world that follows a schedule."""
 
     def __init__(self, folder: Path, schedule: Schedule) -> None:
-        super().__init__(
-            folder,
-            schedule.fleet,
-            api={"validate_answers": False},
-            sessions={
-                **schedule.policy,
-                "direct_actions": ["*"],
-                "handover": "read",
-                "command_timeout": 300.0,
-            },
-            nova={"read_retries": 0},
-        )
+        stage = _stage()
+        stage.clear(schedule.policy)
+        stage.world = self
+        super().__init__(folder, schedule.fleet, service=stage.service)
+        self._app = stage.app
+        self.cloud.random.seed(schedule.seed)
         self.schedule = schedule
         self.rng = random.Random(f"run {schedule.seed}")
         self.trace: list[str] = []
@@ -163,9 +219,8 @@ class Simulation(World):
         self._unsaid: set[str] = set()
         self.judge = Judge(self.cloud, lambda: self.now, schedule.policy)
         self.cloud.judges.append(self._calls)
-        self._write = self.service.database.write
+        self._really_write = stage.write
         self.service.database.write = self._counted  # type: ignore[method-assign]
-        self.service.database.now = lambda connection: self.now  # type: ignore[method-assign]
         self.engines = [self._new_engine() for _ in range(schedule.engines)]
         self.applications = [
             Application(self, name, style, random.Random(f"{name} {schedule.seed}"))
@@ -233,9 +288,9 @@ class Simulation(World):
                 self.crash_in = None
                 if self.rng.random() < 0.5:
                     raise Crash
-                self._write(work)
+                self._really_write(work)
                 raise Crash
-        return self._write(work)
+        return self._really_write(work)
 
     # -- time --------------------------------------------------------------------------
 
@@ -334,11 +389,13 @@ class Simulation(World):
         self.must_look = look
 
     def _tell(self) -> None:
+        """Who has something to read gets to know."""
+        table = tables.event_seqs
         with self.service.database.read() as connection:
-            head = connection.execute(sa.select(tables.event_head.c.position)).scalar_one()
-        if head != self._head:
-            self._head = head
-            for one in self.applications:
+            seqs = dict(connection.execute(sa.select(table.c.project_id, table.c.seq)).all())
+        self._head = sum(seqs.values())
+        for one in self.applications:
+            if seqs.get(one.id, 0) > one.read_to:
                 one.news()
 
     # -- the whole ---------------------------------------------------------------------
@@ -557,7 +614,7 @@ class Simulation(World):
         """An operator works on a host, as a session in work has asked for."""
         found = next(one for key, one in self.latest[session_id].hosts.items() if key.name == host)
         if found.state.value == "in_maintenance":
-            self.violations += self.judge.host_work(session_id, host)
+            self.violations += self.judge.host_work(host)
 
     def killing_fault(self, after: bool, method: str) -> simcloud.Fault:
         """The next such call of ours kills the engine that makes it."""
@@ -620,7 +677,7 @@ class SimulatedWork(HostAction):
         world = self.world
         assert world is not None
         options = context.options
-        world.violations += world.judge.host_work(context.session_id, context.host)
+        world.violations += world.judge.host_work(context.host)
         world.violations += world.judge.action_begins(context.step_id, options["repeat"])
         world.note(f"work {context.step_id} on {context.host} begins")
         if world.crash_in is not None and world.rng.random() < 0.5:
@@ -657,6 +714,10 @@ class _patched:
         def decided(session: Session, inputs: Any, known: Any) -> Any:
             after, commands = self._decide(session, inputs, known)
             world.latest[session.id] = after
+            for key, host in after.hosts.items():
+                enters = host.state is HostState.IN_MAINTENANCE
+                if enters and session.hosts[key].state is not HostState.IN_MAINTENANCE:
+                    world.violations += world.judge.host_enters_work(session.id, key.name)
             return after, commands
 
         machine.decide = decided
