@@ -91,7 +91,9 @@ def _parts(args: argparse.Namespace, out: Any) -> tuple[list[Any], Any]:
 
 def _projects(cloud: simcloud.Cloud) -> str:
     """Some with servers, with the ids that replies and constraints need."""
-    owners = sorted((cloud.projects[one].name, one) for one in cloud.by_project)
+    owners = sorted(
+        (cloud.projects[one].name, one) for one in cloud.by_project if cloud.by_project[one]
+    )
     return ", ".join(f"{name} {project_id}" for name, project_id in owners[:5])
 
 

@@ -78,6 +78,11 @@ def load(
     return [host for host in hosts if names is None or host.key.name in names]
 
 
+def is_empty(connection: sa.Connection) -> bool:
+    """Whether no host of Nova's is known."""
+    return connection.execute(sa.select(nova_hosts.c.host).limit(1)).first() is None
+
+
 def labels_device_in(devices: Any) -> sa.ColumnElement[bool]:
     """A condition on labels: those of these devices."""
     return craton.labels.c.device_id.in_(devices)

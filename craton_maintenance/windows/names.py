@@ -99,9 +99,9 @@ class Names:
             self._regions[kind] = regions_of(kind, self.hosts)
         regions = self._regions[kind].get(name, set()) | self._empty(kind, name)
         if region is not None and region not in regions:
-            raise _unknown(kind, f"{name!r} in region {region!r}", field)
+            raise self._unknown(kind, f"{name!r} in region {region!r}", field)
         if not regions:
-            raise _unknown(kind, repr(name), field)
+            raise self._unknown(kind, repr(name), field)
         if kind in (Kind.HOST, Kind.CELL) and region is None:
             region = _only(kind, name, regions, field)
         if kind is Kind.HOST and region is not None:
@@ -113,7 +113,7 @@ class Names:
     def _identified(self, kind: Kind, object_id: int, field: str) -> Item:
         row = self._by_id.get((kind, object_id))
         if row is None:
-            raise _unknown(kind, f"id {object_id}", field)
+            raise self._unknown(kind, f"id {object_id}", field)
         if kind is Kind.HOST:
             self._refuse(HostKey(row.region, row.name), field)
         return Item(kind, row.name, row.region if kind in (Kind.HOST, Kind.CELL) else None)
@@ -128,14 +128,13 @@ class Names:
         if key in self._refused:
             raise bad_field(Code.HOST_REFUSED, field, f"host {key.name!r}: {self._refused[key]}")
 
-
-def _unknown(kind: Kind, what: str, field: str) -> Problem:
-    return bad_field(
-        Code.UNKNOWN_NAME,
-        field,
-        f"the inventory has no {_ONE[kind]} {what}; "
-        "'craton-maintenance nova-host list' shows what it has",
-    )
+    def _unknown(self, kind: Kind, what: str, field: str) -> Problem:
+        about = "'craton-maintenance nova-host list' shows what it has"
+        if not self.hosts and fleet.is_empty(self._connection):
+            about = "it is empty: Nova was not read yet"
+        return bad_field(
+            Code.UNKNOWN_NAME, field, f"the inventory has no {_ONE[kind]} {what}; {about}"
+        )
 
 
 def _only(kind: Kind, name: str, regions: Collection[str], field: str) -> str:
