@@ -144,7 +144,8 @@ def _about(value: Any) -> str:
     if not isinstance(value, dict):
         return ""
     if "description" in value:
-        return str(value["description"])
+        # a name that ends with an underscore would be a link
+        return re.sub(r"_(?=\W|$)", r"\\_", str(value["description"]))
     if "$ref" in value and value["$ref"].startswith("common.json#"):
         return _about(schema.documents()["common"]["$defs"][value["$ref"].rsplit("/", 1)[1]])
     for inner in value.get("anyOf", ()):
