@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import datetime as dt
 import json
 import threading
 import time
@@ -46,6 +47,8 @@ class Manager(ApplicationManager):
         self.wanted: dict[str, str] = {}
         #: does what the application has to do itself before it answers
         self.before: Callable[[str, Collection[str]], None] = lambda state, servers: None
+        #: how it acts on a server itself
+        self.does: dict[str, Callable[[], object]] = {}
         self.done: list[str] = []
         self.scaled_out = 0
 
@@ -55,6 +58,9 @@ class Manager(ApplicationManager):
         self.before(state, servers)
         chosen = dict(super().choose(state, servers, allowed))
         return chosen | {one: self.wanted[one] for one in servers if one in self.wanted}
+
+    def own_action(self, server_id: str, until: dt.datetime | None) -> None:
+        self.does[server_id]()
 
     def action_done(self, server_id: str) -> None:
         self.done.append(server_id)

@@ -119,6 +119,22 @@ class Tap:
                 self._connection.drain_events(timeout=0.2)
 
 
+def consumers(transport_url: str, queue: str) -> int:
+    """How many consumers a queue has; none where it is not there."""
+    with _broker(transport_url) as connection, contextlib.suppress(connection.channel_errors):
+        return connection.channel().queue_declare(queue, passive=True).consumer_count
+    return 0
+
+
+def remove_queue(transport_url: str, queue: str) -> None:
+    with _broker(transport_url) as connection:
+        connection.channel().queue_delete(queue)
+
+
+def _broker(transport_url: str) -> kombu.Connection:
+    return kombu.Connection(transport_url.replace("rabbit://", "amqp://"))
+
+
 class Wire:
     """A TCP relay before the broker: cutting it takes the broker from us, and from nobody else."""
 

@@ -1,9 +1,13 @@
 """The real services as the tests use them: Keystone, Nova, Aodh, Mistral over REST."""
 
+import collections
 import contextlib
 import dataclasses
 import hashlib
 import os
+import pathlib
+import re
+import subprocess
 from collections.abc import Iterable
 from typing import Any
 
@@ -58,6 +62,12 @@ def session(user: str, project_id: str | None = None, project: str | None = None
             **scope,
         )
     )
+
+
+def host(what: str, name: str) -> None:
+    """``kill``, ``start``, … a host's nova-compute."""
+    script = pathlib.Path(__file__).parents[2] / "tools" / "testcloud" / "host.sh"
+    subprocess.run([script, what, name], check=True, timeout=60)
 
 
 def group(member: Session, name: str, policy: str) -> str:
@@ -294,14 +304,12 @@ class Compute:
         assert server.host == host
         return server
 
-    def resize(self, owner: Session, server_id: str, flavor: str) -> Server:
-        """Have an owner resize a server, and wait until it has to be confirmed or reverted.
-
-        :param flavor: its name
-        """
-        listed = self._nova.get("/flavors")["flavors"]
-        found = next(one["id"] for one in listed if one["name"] == flavor)
-        act(owner, server_id, "resize", {"flavorRef": found})
+    def resize(self, owner: Session, server_id: str) -> Server:
+        """Have an owner resize a server, and wait until it has to be confirmed or reverted."""
+        flavors = {one["name"]: one["id"] for one in self._nova.get("/flavors")["flavors"]}
+        now = self._nova.get(f"/servers/{server_id}")["server"]["flavor"]["original_name"]
+        other = "small" if now == "tiny" else "tiny"
+        act(owner, server_id, "resize", {"flavorRef": flavors[other]})
         return self.in_status(server_id, "VERIFY_RESIZE")
 
     def set_metadata(self, server_id: str, **values: str) -> None:
@@ -309,6 +317,12 @@ class Compute:
 
     def remove_metadata(self, server_id: str, name: str) -> None:
         self._nova.delete(f"/servers/{server_id}/metadata/{name}")
+
+    def migrations(self, server_ids: Iterable[str]) -> list[dict[str, Any]]:
+        """Migrations of some servers."""
+        ids = set(server_ids)
+        listed = self._nova.get("/os-migrations")["migrations"]
+        return [one for one in listed if one["instance_uuid"] in ids]
 
     def unfinished(self, server_id: str) -> list[dict[str, Any]]:
         """A server's migrations that are not over."""
@@ -403,3 +417,25 @@ class Workflows:
         for execution in self.started(workflow_id):
             self._mistral.delete(f"/executions/{execution['id']}?force=true")
         self._mistral.delete(f"/workflows/{workflow_id}")
+
+
+class Calls:
+    """What one user asks of Nova's API from now on, by its log."""
+
+    _LOG = pathlib.Path(os.environ.get("TESTCLOUD_DIR", "/var/tmp/testcloud")) / "log/nova-api.log"
+    _LINE = re.compile(r'"(GET|POST|PUT|DELETE) /v2\.1(/[^ ?]*)[^"]*" status: (\d+)')
+    _ID = re.compile(r"/[0-9a-f]{8}-[0-9a-f-]{27}")
+
+    def __init__(self, user_id: str) -> None:
+        self._user = user_id
+        self._from = self._LOG.stat().st_size
+
+    def made(self) -> collections.Counter[str]:
+        """How often each call was made, ids left out."""
+        with self._LOG.open("rb") as file:
+            file.seek(self._from)
+            lines = file.read().decode(errors="replace").splitlines()
+        found = (self._LINE.search(line) for line in lines if self._user in line)
+        return collections.Counter(
+            f"{one[1]} {self._ID.sub('/…', one[2])}" for one in found if one is not None
+        )

@@ -2,14 +2,16 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator
 from typing import Any
 
 import pytest
 
 from tests.support.waiting import until
 
-from . import stack
+from . import bus, stack
 from .applications import Application, Heard, states
 from .conftest import forbid
 from .service import Installation
@@ -224,3 +226,200 @@ def test_an_engine_that_is_killed_again_and_again_comes_to_the_end(
     figures.append(
         f"session of three hosts, engine killed 3 times: {_lasted(session.detail()):.0f} s"
     )
+
+
+# -- a resize that nobody has confirmed ----------------------------------------------
+
+
+def test_an_unconfirmed_resize_waits_for_its_owner(
+    begin, crowd, compute, beta, hosts, services_stay, installation
+):
+    """The host that it came from is not empty until the owner has said what becomes of it."""
+    server = crowd["beta"][1]
+    source = _place(compute, server)
+    compute.resize(beta.session, server.id)
+    session = begin([source])
+    blocker = session.until_blocked("UNCONFIRMED_RESIZE")
+    assert blocker["host"]["name"] == source
+    assert server.id in blocker["words"]
+    stack.act(beta.session, server.id, "confirmResize")
+    session.until_done()
+    _assert_empty(_worked_on(installation, session))
+    # and one that goes back to the host in the middle of its drain
+    source = _place(compute, server)
+    compute.resize(beta.session, server.id)
+    session = begin([source])
+    session.until_blocked("UNCONFIRMED_RESIZE")
+    stack.act(beta.session, server.id, "revertResize")
+    session.until_done()
+    (late,) = [one for one in session.detail()["servers"] if one["id"] == server.id]
+    assert late["late"]
+    assert _place(compute, compute.active(server.id)) != source
+    _assert_empty(_worked_on(installation, session))
+
+
+def test_an_unconfirmed_resize_is_confirmed_by_policy(
+    begin, applications, crowd, compute, beta, hosts, services_stay, installation
+):
+    """Of a server that is to be moved, and of one that its owner has resized in the drain."""
+    resized, own = crowd["beta"][1], crowd["beta"][3]
+    manager = applications["beta"].manager
+    installation.configure(sessions={"unconfirmed_resize": "confirm"})
+    installation.restart("engine")
+    try:
+        compute.resize(beta.session, resized.id)
+        session = begin([_place(compute, resized)])
+        session.until_done()
+        _assert_empty(_worked_on(installation, session))
+        compute.active(resized.id)
+        # its owner moves it by a resize, and forgets about it
+        manager.wanted[own.id] = "OWN_ACTION"
+        manager.does[own.id] = lambda: compute.resize(beta.session, own.id)
+        session = begin([_place(compute, own)])
+        session.until_done()
+        _assert_empty(_worked_on(installation, session))
+        compute.active(own.id)
+    finally:
+        manager.wanted.clear()
+        manager.does.clear()
+        installation.configure(sessions={"unconfirmed_resize": None})
+        installation.restart("engine")
+
+
+# -- what breaks ---------------------------------------------------------------------
+
+
+def test_a_host_that_dies_while_it_is_drained(
+    begin, applications, crowd, compute, hosts, services_stay, installation, figures
+):
+    """Its servers can't be moved; it is named, and when it is back the session goes on."""
+    server = crowd["alpha"][1]
+    host = _place(compute, server)
+    answers = threading.Event()
+    manager = applications["alpha"].manager
+    manager.before = lambda state, servers: answers.wait(60.0)
+    try:
+        session = begin([host])
+        session.until_server(server.id, "asked")
+        stack.host("kill", host)
+        try:
+            blocker = session.until_blocked("HOST_DOWN")
+            answers.set()
+            assert blocker["host"]["name"] == host
+        finally:
+            stack.host("start", host)
+    finally:
+        answers.set()
+        manager.before = lambda state, servers: None
+    session.until_done()
+    _assert_empty(_worked_on(installation, session))
+
+
+def test_the_broker_goes_away_in_the_middle(
+    begin, applications, crowd, compute, hosts, services_stay, installation, wire, alpha, beta
+):
+    """What projects have to be told waits for it, and nothing is decided for them meanwhile."""
+    server = crowd["alpha"][1]
+    session = begin([_place(compute, server)])
+    session.until_server(server.id, "acting")
+    wire.cut()
+    try:
+        session.until("MAINTENANCE_COMPLETE")
+        session.until_blocked("NOTICE_UNDELIVERED")
+    finally:
+        wire.mend()
+    session.until_done()
+    told = states(applications["alpha"].of(session.id))
+    assert told[-1] == "MAINTENANCE_COMPLETE"
+    assert "INSTANCE_ACTION_DONE" in told
+    _assert_empty(_worked_on(installation, session))
+    _all_alive(crowd, alpha, beta)
+
+
+# -- figures -------------------------------------------------------------------------
+
+
+class _Moves:
+    """Notes when Nova's API first shows that a migration is over."""
+
+    def __init__(self, compute: stack.Compute, servers: Collection[str]) -> None:
+        self.over: dict[str, float] = {}
+        self._ended = threading.Event()
+        before = {one["id"] for one in compute.migrations(servers)}
+
+        def watch() -> None:
+            while not self._ended.wait(0.1):
+                for one in compute.migrations(servers):
+                    if one["id"] not in before and one["status"] == "completed":
+                        self.over.setdefault(one["instance_uuid"], time.time())
+
+        self._thread = threading.Thread(target=watch, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._ended.set()
+        self._thread.join()
+
+
+@pytest.mark.parametrize("heard", [False, True], ids=["asked", "heard"])
+def test_what_a_session_adds_to_a_migration(
+    heard,
+    begin,
+    applications,
+    crowd,
+    compute,
+    hosts,
+    services_stay,
+    installation,
+    service_user,
+    alpha,
+    figures,
+):
+    """From a move's end in Nova to what follows it, with and without Nova's notifications."""
+    url = stack.TRANSPORT_URL if heard else None
+    pool = "craton-maintenance-test-sessions"
+    installation.configure(
+        nova={"notifications_url": url, "notifications_pool": pool},
+        inventory={"sync_interval": "600"},
+    )
+    installation.restart("engine")
+    if heard:
+        until(lambda: bus.consumers(stack.TRANSPORT_URL, pool), "a consumer", 60.0, 0.5)
+    host = _place(compute, crowd["alpha"][2])
+    ids = {one.id for one in crowd["alpha"]}
+    ids &= {one.id for one in compute.servers() if one.host == host}
+    calls = stack.Calls(service_user)
+    moves = _Moves(compute, ids)
+    try:
+        session = begin([host])
+        session.until_done()
+    finally:
+        moves.close()
+        installation.configure(
+            nova={"notifications_url": None, "notifications_pool": None},
+            inventory={"sync_interval": "1"},
+        )
+        installation.restart("engine")
+        if heard:
+            bus.remove_queue(stack.TRANSPORT_URL, pool)
+    known = {
+        event["servers"][0]: dt.datetime.fromisoformat(event["time"]).timestamp()
+        for event in alpha.api.events(session.window_id)
+        if event["payload"].get("state") == "INSTANCE_ACTION_DONE"
+    }
+    assert known.keys() == moves.over.keys() == ids
+    idle = sorted(known[one] - moves.over[one] for one in ids)
+    detail = session.detail()
+    moved_servers = len(set(moved(detail["steps"])))
+    made = calls.made()
+    way = "heard from" if heard else "asked of"
+    figures.append(
+        f"moves' ends {way} Nova: known {', '.join(f'{one:+.2f}' for one in idle)} s after its "
+        f"API showed them"
+    )
+    figures.append(
+        f"moves' ends {way} Nova: {made.total()} calls to Nova's API for a host with "
+        f"{moved_servers} servers: "
+        + ", ".join(f"{number} {what}" for what, number in made.most_common())
+    )
+    assert max(idle) < 5.0
