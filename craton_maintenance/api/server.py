@@ -10,6 +10,9 @@ from oslo_config import cfg
 
 from craton_maintenance.db.database import NotFit
 
+#: Connections that are kept for further requests.
+_KEPT_ALIVE = 500
+
 
 class Server:
     """Serves the application until it is stopped."""
@@ -34,6 +37,8 @@ class Server:
             timeout=30,
             shutdown_timeout=10,
         )
+        # beyond it connections are closed after each answer; those that are idle hold no thread
+        self._server.keep_alive_conn_limit = _KEPT_ALIVE
         # the application refuses what is beyond max_body, in our words; what is far beyond
         # it does not even get there
         self._server.max_request_body_size = 16 * conf.api.max_body

@@ -70,6 +70,23 @@ def delete_keys(
         transaction.execute(sa.delete(column.table).where(column.in_(chunk), *where))
 
 
+def delete_ids(transaction: Transaction, column: sa.Column[Any], ids: Iterable[int]) -> None:
+    """Delete rows by their numbers, while others insert further ones.
+
+    Where the numbers are many of those in the table, MariaDB goes through all of it; it has
+    to stop at the last one, or it would wait for each row that is being inserted.
+    """
+    if transaction.dialect != "mysql":
+        delete_keys(transaction, column, ids)
+        return
+    statement = sa.text(
+        f"DELETE FROM {column.table.name} WHERE {column.name} IN :ids "  # noqa: S608
+        f"ORDER BY {column.name} LIMIT :count"
+    ).bindparams(sa.bindparam("ids", expanding=True))
+    for chunk in batched_keys(ids):
+        transaction.execute(statement, {"ids": chunk, "count": len(chunk)})
+
+
 def batched_keys(keys: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
     """Cut a list of literal values into what one statement takes."""
     return _batched(keys, ROWS)

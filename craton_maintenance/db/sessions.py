@@ -435,7 +435,7 @@ def take_inputs(transaction: Transaction, session_id: str) -> list[Input]:
         sa.select(inputs).where(inputs.c.session_id == session_id).order_by(inputs.c.id)
     ).all()
     if rows:
-        bulk.delete_keys(transaction, inputs.c.id, [row.id for row in rows])
+        bulk.delete_ids(transaction, inputs.c.id, [row.id for row in rows])
     return [_INPUT[row.kind](row.data) for row in rows]
 
 
