@@ -167,7 +167,7 @@ def known(
         public_url=speaker.public_url,
         admin_project_id=speaker.admin_project_id,
         parts=store.untold(connection, session) if session.state is State.MAINTENANCE else {},
-        servers=_seen(connection, session, under_way),
+        servers=_seen(connection, session, under_way, _asked_in_common(session, policy)),
         moves=_moves(connection, session),
         hosts=_hosts(connection, session, under_way),
         constraints=constraints,
@@ -180,10 +180,21 @@ def known(
     )
 
 
+def _asked_in_common(session: Session, policy: Policy) -> set[str]:
+    """Servers whose hosts may be left out, as their owner is asked about all of them."""
+    if "skip" not in (policy.on_nack, policy.on_silence):
+        return set()
+    asked = [one.servers for one in session.notices.values() if one.host is None]
+    return {server_id for some in asked for server_id in some}
+
+
 def _seen(
-    connection: sa.Connection, session: Session, under_way: Collection[HostKey]
+    connection: sa.Connection,
+    session: Session,
+    under_way: Collection[HostKey],
+    also: Collection[str],
 ) -> dict[str, Seen]:
-    """Servers on hosts under way, and those that were there."""
+    """Servers on hosts under way, those that were there, and others."""
     columns = (
         nova_servers.c.region,
         nova_servers.c.id,
@@ -196,12 +207,10 @@ def _seen(
     for chunk in bulk.batched_keys(sorted({key.name for key in under_way})):
         rows += connection.execute(sa.select(*columns).where(nova_servers.c.host.in_(chunk)))
     there = {row.id for row in rows}
-    away = sorted(
-        server.id
-        for server in session.servers.values()
-        if server.id not in there and server.state is not ServerState.GONE
-    )
-    for chunk in bulk.batched_keys(away):
+    away = {
+        server.id for server in session.servers.values() if server.state is not ServerState.GONE
+    }
+    for chunk in bulk.batched_keys(sorted((away | set(also)) - there)):
         rows += connection.execute(sa.select(*columns).where(nova_servers.c.id.in_(chunk)))
     regions = {key.region for key in session.hosts}
     return {

@@ -37,8 +37,8 @@ class Draft:
         self.notices = dict(session.notices)
         self.projects = dict(session.projects)
         self.commands: list[Command] = []
-        #: what projects refused, in words: the session pauses for the operator
-        self.refusals: list[str] = []
+        #: codes and words of what the session pauses for, so that the operator decides
+        self.refusals: list[tuple[Blocker, str]] = []
         #: hosts that are left out
         self.skip: set[HostKey] = set()
         #: grows with every change: while it does, there may be more to decide

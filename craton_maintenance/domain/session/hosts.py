@@ -49,6 +49,9 @@ def reason(draft: Draft) -> str:
 def enter(draft: Draft, key: HostKey, state: HostState, **values: Any) -> Host:
     """A host enters a state; told by an event."""
     host = draft.host(key, state=state, **values)
+    if state in HOST_OVER:
+        # what comes next is found by another look at all hosts
+        draft.set(capacity_at=None)
     telling.host(draft, host)
     return host
 
@@ -182,7 +185,7 @@ def _was_enabled(draft: Draft, host: Host) -> bool:
     words = f"somebody enabled {host.key.name} while it is drained"
     if host.reenabled:
         draft.block_host(host.key, Blocker.HOST_ENABLED, words)
-        draft.refusals.append(words)
+        draft.refusals.append((Blocker.HOST_ENABLED, words))
         return True
     host = draft.host(host.key, reenabled=1, proved_at=None)
     telling.session(draft, Blocker.HOST_ENABLED.value, words)

@@ -272,8 +272,8 @@ def _advance(draft: Draft) -> None:
     budget.tick(draft)
     notices.tick(draft)
     _leave_out(draft)
-    if draft.refusals and draft.session.state is not State.PAUSED:
-        _pause(draft, Blocker.REFUSED_BY_PROJECT, draft.refusals[0])
+    if draft.refusals:
+        _refused(draft, *draft.refusals[0])
         draft.refusals.clear()
     if draft.session.aborting:
         _abort(draft)
@@ -310,6 +310,15 @@ def _pause(draft: Draft, code: Blocker, words: str) -> None:
         reason=code.value,
         words=words,
     )
+
+
+def _refused(draft: Draft, code: Blocker, words: str) -> None:
+    """Somebody has to decide, who is told so though the session is paused already."""
+    if draft.session.state is not State.PAUSED:
+        _pause(draft, code, words)
+    elif draft.session.reason == Blocker.PAUSED_BY_OPERATOR:
+        draft.set(reason=code.value, words=words)
+        telling.session(draft)
 
 
 def _go_on(draft: Draft, state: State) -> None:

@@ -237,7 +237,7 @@ def _by_policy(draft: Draft, policy: str, one: Notice, servers: Sequence[str], w
     """Never by failing everything: the default, without the host, or the operator's word."""
     words = f"project {one.project_id} {what} ({one.state})"
     if policy == "pause":
-        draft.refusals.append(words)
+        draft.refusals.append((Blocker.REFUSED_BY_PROJECT, words))
         _by_default(draft, one, waits=True, only=servers)
     elif policy == "skip":
         draft.skip.update(_hosts_of(draft, one))

@@ -73,7 +73,8 @@ def notice(draft: Draft, one: Notice) -> None:
         "window_id": draft.session.window_id,
     }
     if one.reply_at is not None:
-        payload["reply_at"] = whole_seconds(one.reply_at)
+        # of one that was handed over late and is sent once more the later time counts
+        payload["reply_at"] = whole_seconds(one.deadline or one.reply_at)
     if one.actions_at is not None:
         payload["actions_at"] = whole_seconds(one.actions_at)
     draft.tell(Tell(Type.SCHEDULED.value, one.project_id, payload, one.id, one.servers))
