@@ -71,6 +71,7 @@ def test_one_enabled_while_it_is_drained_is_disabled_once_more_then_somebody_is_
             assert world.disabled() == {"h1": reason}
             assert world.said("maintenance.session")[-1]["reason"] == "HOST_ENABLED"
     assert world.show(session)["state"] == "PAUSED"
+    assert world.show(session)["reason"] == "HOST_ENABLED"
     assert "h1" in world.show(session)["words"]
     assert "HOST_ENABLED" in world.codes(session)
     assert world.disabled() == {}
