@@ -22,6 +22,8 @@ LOG = logging.getLogger(__name__)
 TIMEOUT = 60
 #: What a gateway says while the service behind it restarts.
 _PASSING = frozenset({429, 502, 503, 504})
+#: Looks at a session that is as it was, until it is asked what it waits for.
+_QUIET = 3
 #: Pause between two attempts to go on following, in seconds: doubled up to the second.
 _PAUSE, _LONGEST_PAUSE = 1.0, 30.0
 
@@ -186,21 +188,30 @@ class Client:
     ) -> Iterator[Json]:
         """A session whenever it is seen to have changed, until the caller stops.
 
+        One that stays as it is comes again, to operators, with ``blockers``: what it waits for.
         Once the service has answered, its absence is waited out.
 
         :param interval: seconds between two looks
         """
         before: Json | None = None
+        quiet, told = 0, None
         while True:
             try:
                 found = self.session(session_id)
+                quiet = quiet + 1 if found == before else 0
+                if quiet and quiet % _QUIET == 0 and "hosts" in found:
+                    blockers = self.session_detail(session_id)["blockers"]
+                    about = [{**one, "words": ""} for one in blockers]
+                    if blockers and about != told:
+                        told = about
+                        yield found | {"blockers": blockers}
             except ClientError as problem:
                 if before is None or not _passes(problem):
                     raise
                 LOG.warning("%s; going on once it answers", problem)
                 found = before
             if found != before:
-                before = found
+                before, told = found, None
                 yield found
             sleep(interval)
 

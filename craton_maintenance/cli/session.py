@@ -65,7 +65,7 @@ _PROJECT_LONG = {
     "Window": "window_id",
     "Finished": "finished_at",
 }
-_WATCHED = ("Time", "State", "Done %", "Hosts", "Reason", "Words")
+_WATCHED = ("Time", "State", "Done %", "Hosts", "Reason", "Words", "Waits For")
 
 _ID = "5b1f3c58-52b1-4b3e-9a0e-3c1f0f6f7d11"
 
@@ -204,7 +204,7 @@ class Detail(base.ShowOne):
 
 
 class Watch(base.Lister):
-    """Follow a session until it is over, one line for each change.
+    """Follow a session until it is over, one line for each change, and for what it waits for.
 
     The exit status is 0 if every host was returned or retired, 1 if not, and with
     --until-paused 3 if it waits for an operator.
@@ -254,6 +254,7 @@ class Watch(base.Lister):
                 columns.Counts(found.get("hosts", {})),
                 columns.Text(found.get("reason")),
                 found.get("words", ""),
+                columns.Blockers(found.get("blockers", [])),
             )
             if found["state"] in OVER or (args.until_paused and found["state"] == State.PAUSED):
                 return

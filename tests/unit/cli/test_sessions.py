@@ -217,6 +217,24 @@ def test_watch_until_it_is_over(service, cli, monkeypatch, states, words, status
     assert done.out.split() == states
 
 
+def test_watch_says_what_a_session_waits_for(service, cli, monkeypatch):
+    monkeypatch.setattr(clients.Client.watch, "__defaults__", (lambda seconds: None,))
+    since = "2030-01-31T22:00:00Z"
+    waits = {"code": "BUDGET", "words": "group g can't lose a member now", "since": since}
+    parts = {part: [] for part in ("hosts", "servers", "notices", "steps", "orders")}
+    detail = {"session": session(), "window": window(), **parts, "blockers": [waits]}
+    for looks in (4, 3):  # the second time it is no news
+        for _ in range(looks):
+            service.answer(session())
+        service.answer(detail)
+    service.answer(session(state="MAINTENANCE_DONE"))
+    done = cli("session", "watch", SESSION_ID)
+    assert done.status == 0
+    first, second, third = done.out.splitlines()[1:]
+    assert "BUDGET" not in first + third
+    assert second.endswith("BUDGET: group g can't lose a member now")
+
+
 def test_watch_waits_out_a_restart_of_the_service(service, cli, monkeypatch):
     monkeypatch.setattr(clients.Client.watch, "__defaults__", (lambda seconds: None,))
     service.answer(session())
