@@ -95,13 +95,14 @@ class List(base.Lister):
 def _head(args: argparse.Namespace) -> tuple[str, ...]:
     number = ("Position", "Project") if args.all_projects else ("Seq",)
     more = ("ID", "Payload", "Servers") if args.long else ("Servers",)
-    return (*number, "Time", "Event", "State", "Window", *more)
+    return (*number, "Time", "Event", "State", "About", "Window", *more)
 
 
 def _row(event: Json, args: argparse.Namespace) -> tuple[Any, ...]:
     payload = event["payload"]
     number = (event["position"], event["project_id"]) if args.all_projects else (event["seq"],)
-    more: tuple[Any, ...] = (columns.Text(payload.get("servers_count")),)
+    servers_count = payload.get("servers_count", len(event.get("servers") or ()) or None)
+    more: tuple[Any, ...] = (columns.Text(servers_count),)
     if args.long:
         servers: FormattableColumn[Any] = columns.Names(event.get("servers", []))
         more = (event["id"], columns.Payload(payload), servers)
@@ -110,6 +111,8 @@ def _row(event: Json, args: argparse.Namespace) -> tuple[Any, ...]:
         columns.Time(event["time"]),
         event["event_type"],
         columns.Text(payload.get("state")),
+        # a host of a session, a project that has answered, an object of Craton's
+        columns.Text(payload.get("host") or payload.get("from_project") or payload.get("name")),
         columns.Text(payload.get("window_id")),
         *more,
     )

@@ -123,7 +123,7 @@ def follow(service, cli, *words):
 
 def test_followed_as_lines_for_people(service, cli):
     head, first, second = follow(service, cli).splitlines()
-    assert head.split() == ["Seq", "Time", "Event", "State", "Window", "Servers"]
+    assert head.split() == ["Seq", "Time", "Event", "State", "About", "Window", "Servers"]
     assert first.split()[:2] == ["1", "2030-01-01T00:00:00Z"]
     assert first.index("scheduled") == second.index("open")
 
