@@ -497,9 +497,9 @@ def _newest_migration(draft: Draft, server: Server) -> int:
 def _target(draft: Draft, server: Server) -> str | None:
     """Where it should go: the window's target, else a host that is done or not concerned.
 
-    Only at the first try: if the scheduler does not agree it chooses itself.
+    If the scheduler did not agree with that it chooses itself at the next try.
     """
-    if server.attempts:
+    if server.attempts and server.anywhere:
         return None
     wanted = draft.known.window.target
     free = plan.clean_free(fleet(draft))
@@ -587,7 +587,10 @@ def step_ended(draft: Draft, step: Step, outcome: Outcome) -> None:
 def _begun(draft: Draft, server: Server, step: Step, outcome: Outcome) -> None:
     """Its effect is waited for, if it has one that Nova shows."""
     facts = outcome.facts
-    values: dict[str, Any] = {"awaits_until": draft.later(_timeout(draft, step.kind))}
+    values: dict[str, Any] = {
+        "awaits_until": draft.later(_timeout(draft, step.kind)),
+        "problem": None,
+    }
     if not facts.get("already"):
         if "migration" in facts:
             values["migration_before"] = int(facts["migration"])
@@ -631,6 +634,7 @@ def _unclear(draft: Draft, server: Server, step: Step, words: str) -> None:
     if step.kind is StepKind.RUN_PLUGIN:
         draft.block_server(server.id, Blocker.STEP_UNCLEAR, words, state=ServerState.BLOCKED)
         return
+    draft.block_server(server.id, Blocker.SERVICE_UNAVAILABLE, words)
     _once_more(draft, server, step)
 
 
@@ -664,16 +668,20 @@ def _refused(draft: Draft, server: Server, step: Step, outcome: Outcome) -> None
         else:
             _pause_and_retry(draft, server, step, outcome.words)
     else:
-        failed(draft, server, outcome.words)
+        failed(draft, server, outcome.words, anywhere=outcome.code != "CONFLICT")
 
 
-def failed(draft: Draft, server: Server, words: str) -> None:
-    """A try has failed, and the server is where it was: again, or another way, or ask."""
+def failed(draft: Draft, server: Server, words: str, anywhere: bool = True) -> None:
+    """A try has failed, and the server is where it was: again, or another way, or ask.
+
+    :param anywhere: where it was to go may have been the reason
+    """
     attempts = server.attempts + 1
     seen = draft.known.servers.get(server.id)
     in_error = seen is not None and seen.status == "ERROR" and server.status != "ERROR"
     values: dict[str, Any] = {
         "attempts": attempts,
+        "anywhere": anywhere,
         "todo": (),
         "awaits_until": None,
         "status": seen.status if seen is not None else server.status,
@@ -779,6 +787,9 @@ def retry(draft: Draft, server: Server, action: str | None) -> None:
         return
     if host.state not in _EMPTIED:
         return
+    if server.state is ServerState.ACTING:
+        _again(draft, server)
+        return
     values: dict[str, Any] = {}
     if action is not None:
         values = {"action": action, "chosen_by": Chosen.OPERATOR}
@@ -795,6 +806,21 @@ def retry(draft: Draft, server: Server, action: str | None) -> None:
         awaits_until=None,
         **values,
     )
+
+
+def _again(draft: Draft, server: Server) -> None:
+    """What is under way is ours to bring to its end: the step that it is at looks once more.
+
+    Whatever else is wished for has to wait: a move that nobody follows any more would never
+    be confirmed.
+    """
+    if not server.todo or server.todo[0].startswith(_RUN):
+        return
+    kind = StepKind(server.todo[0])
+    # a move is known by its number; the others see from the server whether they have to act
+    params = {"again": True, "migration": server.migration_before} if kind in _MOVES else {}
+    number = draft.do(kind, server.host, server.id, params)
+    draft.server(server.id, step=number, problem=None, awaits_until=None)
 
 
 def hand_back(draft: Draft, host: HostKey) -> None:
