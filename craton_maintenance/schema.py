@@ -181,6 +181,8 @@ def _problems(error: jsonschema.ValidationError) -> list[tuple[str, str]]:
         return [(field, str(error.cause))]
     if error.validator == "format" and "description" in error.schema:
         return [(field, f"{error.instance!r} is not {error.schema['description']}")]
+    if error.validator == "pattern" and "description" in error.schema:
+        return [(field, f"{error.instance!r} does not fit: {error.schema['description']}")]
     if error.validator in ("anyOf", "oneOf") and "description" in error.schema:
         return [(field, f"{error.instance!r} is not {error.schema['description']}")]
     return [(field, error.message)]
