@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bench import listeners, memory, nova_links, pages, relay, sync, variables, window
+from bench import (
+    listeners,
+    memory,
+    nova_links,
+    pages,
+    relay,
+    replies,
+    sessions,
+    sync,
+    variables,
+    window,
+)
 from bench.result import Result, say
 
 BENCHES: dict[str, Callable[[], Iterator[Result]]] = {
@@ -18,6 +29,8 @@ BENCHES: dict[str, Callable[[], Iterator[Result]]] = {
     "listeners": listeners.run,
     "memory": memory.run,
     "nova-links": nova_links.run,
+    "sessions": sessions.run,
+    "replies": replies.run,
 }
 
 

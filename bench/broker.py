@@ -2,7 +2,8 @@
 
 import contextlib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import kombu
 
@@ -50,6 +51,20 @@ class Queue:
     def count(self) -> int:
         """Messages in it; nobody takes them out but :meth:`empty`."""
         return int(self._queue.queue_declare(passive=True).message_count)
+
+    def consumer(
+        self, connection: kombu.Connection, heard: Callable[[Any, Any], None]
+    ) -> kombu.Consumer:
+        """What takes messages out of it, on a connection of its own."""
+        queue = kombu.Queue(self._name, durable=False, auto_delete=False)
+        return kombu.Consumer(
+            connection, queue, callbacks=[heard], no_ack=True, auto_declare=False
+        )
+
+    def delete(self, *names: str) -> None:
+        """Delete other queues."""
+        for name in names:
+            self._channel.queue_delete(name)
 
     def empty(self) -> None:
         self._queue.purge()

@@ -1,6 +1,7 @@
 """What benches stand on: databases with a fleet in them, and our processes."""
 
 import contextlib
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -11,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bench import measure
+from bench import client, measure
 from craton_maintenance import conf as configuration
 from craton_maintenance.db import nova
 from craton_maintenance.db.database import Database
@@ -177,3 +178,65 @@ def serve(
             environment=environment,
         ) as started:
             yield f"http://127.0.0.1:{port}", started
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Daemons:
+    """The API and the engine, each in a process of its own."""
+
+    url: str
+    api: subprocess.Popen[bytes]
+    engine: subprocess.Popen[bytes]
+
+
+@contextlib.contextmanager
+def daemons(
+    made: Database, settings: str = "", environment: Mapping[str, str] | None = None
+) -> Iterator[Daemons]:
+    """``craton-maintenance-api`` and ``craton-maintenance-engine`` on this database.
+
+    The API answers by then; what the engine begins with may go on.
+
+    :param settings: lines of their configuration file, without ``[api]`` and ``[database]``
+    :param environment: variables that name their cloud
+    """
+    port = measure.free_port()
+    url = f"http://127.0.0.1:{port}"
+    own = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+    with folder() as path, contextlib.ExitStack() as stack:
+        file = path / "bench.conf"
+        file.write_text(
+            f"{settings}\n[api]\nport = {port}\n"
+            f"[database]\nconnection = {databases.url_of(made)}\n"
+        )
+
+        def start(name: str) -> subprocess.Popen[bytes]:
+            log = stack.enter_context((path / f"{name}.log").open("wb"))
+            started = subprocess.Popen(
+                [command(name), "--config-file", str(file)],
+                stderr=log,
+                env=own | dict(environment or {}),
+            )
+            stack.callback(_end, started)
+            return started
+
+        api, engine = start("craton-maintenance-api"), start("craton-maintenance-engine")
+        measure.until(lambda: _answers(url), every=0.1, limit=60)
+        yield Daemons(url, api, engine)
+
+
+def _answers(url: str) -> bool:
+    try:
+        with client.connected(url) as (connection,):
+            return connection.call("GET", "/health")[0] == 200
+    except OSError:
+        return False
+
+
+def _end(started: subprocess.Popen[bytes]) -> None:
+    started.terminate()
+    try:
+        started.wait(30)
+    except subprocess.TimeoutExpired:
+        started.kill()
+        started.wait()

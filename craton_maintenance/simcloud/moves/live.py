@@ -25,6 +25,10 @@ from craton_maintenance.simcloud.moves.common import (
 )
 
 _PREPARE = 0.1
+
+#: Seconds by which a record ends after the source has said that it is through.
+SAVED_AFTER = 0.05
+
 _WISH = "live_migration"
 
 
@@ -180,10 +184,18 @@ def _arrive(cloud: Cloud, migration: Migration) -> None:
     cloud.place(server, migration.dest)
     idle(cloud, server)
     notifications.instance(cloud, server, "live_migration_post_dest.end", migration.dest)
-    notifications.instance(cloud, server, "live_migration_post.end", migration.source)
     lag = cloud.random.uniform(0.0, cloud.settings.timing.record_lag)
     lag = records.seconds(records.wish(server, "record_lag"), lag)
-    migration.timer = cloud.later(lag, _complete, cloud, migration)
+    saved_after = min(SAVED_AFTER, lag)
+    migration.timer = cloud.later(lag - saved_after, _clean_up, cloud, migration, saved_after)
+
+
+def _clean_up(cloud: Cloud, migration: Migration, saved_after: float) -> None:
+    """The source is through with it: most of the time by which the record trails."""
+    server = server_of(cloud, migration)
+    if server is not None:
+        notifications.instance(cloud, server, "live_migration_post.end", migration.source)
+    migration.timer = cloud.later(saved_after, _complete, cloud, migration)
 
 
 def _complete(cloud: Cloud, migration: Migration) -> None:
