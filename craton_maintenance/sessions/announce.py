@@ -5,7 +5,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from craton_maintenance.db import session_views
 from craton_maintenance.db import windows as store
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.db.tables import nova_hosts
@@ -106,21 +105,6 @@ def _all_regions(connection: sa.Connection, region: str | None) -> list[str]:
     if not known:
         raise bad_field(Code.UNKNOWN_NAME, "hosts", "the inventory has no compute host yet")
     return known
-
-
-def refuse_running(connection: sa.Connection, window_id: str) -> None:
-    """A window ends with its session, never under it.
-
-    :raises Problem: 409
-    """
-    session_id = session_views.running(connection, window_id)
-    if session_id is not None:
-        raise Problem(
-            409,
-            Code.SESSION_RUNNING,
-            f"Session {session_id} works on the window: abort the session first; the window "
-            "ends with it.",
-        )
 
 
 def renamed(problem: Problem, body: Mapping[str, Any]) -> Problem:

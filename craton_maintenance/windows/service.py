@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from craton_maintenance.db import session_views
 from craton_maintenance.db import windows as store
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.domain import scope, window
@@ -219,9 +220,10 @@ class Windows(Upkeep):
     ) -> store.Row:
         """Done: closes the window now.
 
-        :raises Problem: 404; 409 where it is not open; 412 stale
+        :raises Problem: 404; 409 where it is not open, or a session works on it; 412 stale
         """
         row = locked(transaction, window_id, revision)
+        _refuse_running(transaction, row)
         now = self.now(row)
         if self._refuse_over(row, now) is State.SCHEDULED:
             raise Problem(
@@ -237,9 +239,10 @@ class Windows(Upkeep):
     ) -> store.Row:
         """Withdraw a window that has not opened.
 
-        :raises Problem: 404; 409 where it is open or over; 412 stale
+        :raises Problem: 404; 409 where it is open or over, or a session works on it; 412 stale
         """
         row = locked(transaction, window_id, revision)
+        _refuse_running(transaction, row)
         now = self.now(row)
         if self._refuse_over(row, now) is State.OPEN:
             raise Problem(
@@ -281,6 +284,20 @@ class Windows(Upkeep):
                 f"The window overlaps with {words}. Change the times or the scope, or set "
                 "allow_overlap to have both.",
             )
+
+
+def _refuse_running(transaction: Transaction, row: Mapping[str, Any]) -> None:
+    """A window ends with its session, never under it."""
+    if row["workflow"] is None:
+        return
+    session_id = session_views.running(transaction.connection, row["id"])
+    if session_id is not None:
+        raise Problem(
+            409,
+            Code.SESSION_RUNNING,
+            f"Session {session_id} works on the window: abort the session first; the window "
+            "ends with it.",
+        )
 
 
 def _all_names(request: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,7 +14,6 @@ from craton_maintenance.domain import window
 from craton_maintenance.domain.scope import HostKey, Item, Kind
 from craton_maintenance.errors import Code, Problem, not_found
 from craton_maintenance.policies import objects as rules
-from craton_maintenance.sessions import announce
 from craton_maintenance.windows import names
 
 #: Of Craton's INTEGER columns.
@@ -80,7 +79,6 @@ class ObjectMaintenance(Resource):
             row = _own(call, search.pending_naming(transaction.connection, item), item)
             if row is None:
                 raise Problem(404, Code.NOT_FOUND, "No window is set on just this.")
-            announce.refuse_running(transaction.connection, row.id)
             is_open = WindowViews(call.service).state(row) is window.State.OPEN
             end = call.service.windows.finish if is_open else call.service.windows.cancel
             end(transaction, row.id, call.caller.actor, call.revision)

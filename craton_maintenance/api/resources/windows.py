@@ -98,7 +98,6 @@ class Window(Resource):
         """Cancel a window that has not opened."""
 
         def work(transaction: Any) -> Answer:
-            announce.refuse_running(transaction.connection, window_id)
             call.service.windows.cancel(transaction, window_id, call.caller.actor, call.revision)
             return Answer(None, 204)
 
@@ -130,7 +129,6 @@ class WindowFinish(Resource):
         """Close an open window now."""
 
         def work(transaction: Any) -> Answer:
-            announce.refuse_running(transaction.connection, window_id)
             row = call.service.windows.finish(
                 transaction, window_id, call.caller.actor, call.revision
             )
