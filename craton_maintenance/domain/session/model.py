@@ -286,6 +286,8 @@ class Server:
     #: it is back; its group may lose another member ``recovery`` seconds later
     back_at: dt.datetime | None = None
     attempts: int = 0
+    #: the last try may have failed for where it was to go: the scheduler chooses
+    anywhere: bool = False
     #: times that its owner was granted a later time
     postponed: int = 0
     #: its move did not end and was aborted; then its owner is asked once more
