@@ -19,7 +19,7 @@ US = "maintenance"
 
 #: Calls that take a server away from its users, or move it.
 _TAKES_OUT = frozenset({"os-migrateLive", "migrate", "os-stop", "shelveOffload"})
-_MOVES = frozenset({"os-migrateLive", "migrate"})
+_MOVES = frozenset({"os-migrateLive", "migrate", "evacuate"})
 
 #: States of servers that may be left on a host that is worked on: nothing of them runs.
 _AT_REST = frozenset({"stopped", "suspended"})
@@ -79,6 +79,8 @@ class Judge:
         #: hosts whose work was begun, and has not been returned from; what was on them then
         self.in_work: dict[str, set[str]] = {}
         self.at_work: set[str] = set()
+        #: hosts that an operator has said to be off
+        self.fenced: set[str] = set()
         self.begun: Counter[str] = Counter()
         self.stopped: set[str] = set()
         self.offloaded: set[str] = set()
@@ -107,7 +109,7 @@ class Judge:
         for call, step in self._last:
             if not 200 <= call.status < 300:
                 continue
-            if step is not None and call.action in _TAKES_OUT:
+            if step is not None and call.action in _TAKES_OUT | _MOVES:
                 self.effects[step] += 1
             server = call.params.get("server", "")
             if call.action == "os-stop":
@@ -115,11 +117,11 @@ class Judge:
             elif call.action == "shelveOffload":
                 self.offloaded.add(server)
             elif call.template == "/os-services/{service}":
-                host = self._host_of(call)
-                if (call.body or {}).get("status") == "disabled":
+                host, status = self._host_of(call), (call.body or {}).get("status")
+                if status == "disabled":
                     self.disabled[host] = call.body["disabled_reason"]
                     self.enabled_by_others.pop(host, None)
-                else:
+                elif status == "enabled":
                     self.disabled.pop(host, None)
                     self.in_work.pop(host, None)
         self._last.clear()
@@ -157,6 +159,13 @@ class Judge:
                 yield from self._budget(server)
                 yield from self._window(server, call.action)
                 yield from self._notice(server, call.action)
+                yield from self._repeated(server, call.action)
+        elif call.action == "evacuate":
+            server = self.cloud.servers.get(call.params["server"])
+            if server is not None:
+                if server.host not in self.fenced:
+                    yield f"I2: {server.id} is evacuated, and nobody has fenced {server.host}"
+                yield from self._window(server, call.action)
                 yield from self._repeated(server, call.action)
         elif call.action == "os-start":
             if call.params["server"] not in self.stopped:
@@ -198,7 +207,7 @@ class Judge:
         for migration in self.cloud.migrations_of.get(server.id, ()):
             if migration.user_id != self.us:
                 continue
-            if migration.status in UNFINISHED:
+            if migration.status in UNFINISHED and migration.status != "done":
                 return True
             if (
                 migration.status in ("completed", "confirmed")
@@ -230,8 +239,12 @@ class Judge:
             )
 
     def _service(self, call: CallRecord) -> Iterator[str]:
-        host, now = self._host_of(call), self.clock()
-        if (call.body or {}).get("status") != "disabled":
+        host, now, body = self._host_of(call), self.clock(), call.body or {}
+        if "forced_down" in body:
+            if body["forced_down"] and host not in self.fenced:
+                yield f"I2: {host} is forced down, and nobody has fenced it"
+            return
+        if body.get("status") != "disabled":
             if host not in self.disabled:
                 yield f"I4: {host} is enabled, and was not disabled by us"
             return

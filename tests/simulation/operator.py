@@ -114,7 +114,11 @@ class Operator:
     def _mend_host(self, session: Session, code: Blocker, host: str) -> None:
         world, rng = self._world, self._rng
         match code:
-            case Blocker.HOST_DOWN | Blocker.VERIFY_FAILED:
+            case Blocker.HOST_DOWN if rng.random() < 0.3:
+                simcloud.power_off(world.cloud, host)
+                world.judge.fenced.add(host)
+                self._order(session, "evacuate", host)
+            case Blocker.HOST_DOWN | Blocker.VERIFY_FAILED | Blocker.NOT_EMPTY:
                 service = world.cloud.hosts[host]
                 if not service.alive:
                     simcloud.start_compute(world.cloud, host)

@@ -36,6 +36,7 @@ from craton_maintenance.engine import lease
 from craton_maintenance.engine.sessions import Decider, Steps, Watcher
 from craton_maintenance.service import Service
 from craton_maintenance.service import policy as policy_of
+from craton_maintenance.simcloud.model import UNFINISHED
 from craton_maintenance.workflow.plugins import registry
 from craton_maintenance.workflow.plugins.base import Context, HostAction
 from tests.functional.deployment import BEGIN, configure, migrated
@@ -438,6 +439,9 @@ class Simulation(World):
                 self.judge.left.update(group.members)
         for name, wish in self.schedule.servers.items():
             server = self.cloud.server_named(name)
+            if "group_id" in wish:
+                wish = {**wish, "group_id": f"{wish['group_id']}{server.project_id[:12]}"}
+                self.judge.group_of[server.id] = wish["group_id"]
             body = {"instance_id": server.id, "project_id": server.project_id, **wish}
             answer = self.operator.put(f"/v1/instance/{server.id}", body)
             assert answer.status_code == 200, answer.text
@@ -539,6 +543,17 @@ class Simulation(World):
                     there = [(s.name, s.vm_state) for s in self.cloud.servers_on(key.name)]
                     raise Failed(f"I3: {key.name} is retired with servers on it: {there}")
             self._check_history(session)
+        unfinished = [
+            (self.names([one.server_id]), one.type, one.status)
+            for one in self.cloud.migrations.values()
+            if one.user_id == self.judge.us
+            and one.status in UNFINISHED
+            # an evacuation is done once the host is there again
+            and one.status != "done"
+            and not self._is_given_up(one.server_id)
+        ]
+        if unfinished:
+            raise Failed(f"moves of ours are left unfinished: {unfinished}")
         held = self._count(tables.session_holds)
         if held:
             raise Failed(f"{held} hosts are still held")

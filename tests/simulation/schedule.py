@@ -28,6 +28,7 @@ TROUBLES = {
     "server_born": 3,
     "server_deleted": 2,
     "server_stopped": 1,
+    "server_started": 1,
     "server_resized": 2,
     "server_paused": 1,
     "server_suspended": 1,
@@ -349,6 +350,9 @@ def _constraints(
     for server in fleet.servers:
         if rng.random() < 0.15:
             servers[server.name] = {"lead_time": rng.choice([0, 30, 90])}
+            if rng.random() < 0.3:
+                # a group of the application's own, of its project; the rest is filled in
+                servers[server.name]["group_id"] = "00000000-0000-4000-8000-"
             if rng.random() < 0.3:
                 servers[server.name]["max_interruption_time"] = rng.choice([1, 100])
             if rng.random() < 0.4:

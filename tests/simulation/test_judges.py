@@ -100,25 +100,36 @@ def stands_still(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(hosts, "advance", lambda *of, **more: None)
 
 
+#: Schedules that are tried: in not every one there is something to be done wrongly.
+_TRIES = 20
+
+
 @pytest.mark.parametrize(
-    ("breaks", "objection", "seed"),
+    ("breaks", "objection"),
     [
-        (sees_no_servers, "I3", 0),
-        (ignores_budgets, "I1", 0),
-        (waits_for_nobody, "I2", 0),
-        (has_no_end, "I2", 0),
-        (has_no_beginning, "I2", 0),
-        (forgets_to_enable, "I4", 0),
-        (names_hosts_to_projects, "I5", 0),
-        (tells_nothing_of_returns, "I6", 0),
-        (repeats_host_work, "I7", 0),
-        (stands_still, "I8", 0),
+        (sees_no_servers, "I3"),
+        (ignores_budgets, "I1"),
+        (waits_for_nobody, "I2"),
+        (has_no_end, "I2"),
+        (has_no_beginning, "I2"),
+        (forgets_to_enable, "I4"),
+        (names_hosts_to_projects, "I5"),
+        (tells_nothing_of_returns, "I6"),
+        (repeats_host_work, "I7"),
+        (stands_still, "I8"),
     ],
     ids=lambda one: getattr(one, "__name__", str(one)),
 )
 def test_what_must_not_be_is_seen(
-    breaks: Break, objection: str, seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    breaks: Break, objection: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     breaks(monkeypatch)
-    with pytest.raises(run.Failed, match=objection):
-        run.play(tmp_path, schedule.of(seed))
+    said = []
+    for seed in range(_TRIES):
+        try:
+            run.play(tmp_path, schedule.of(seed))
+        except run.Failed as error:
+            said.append(str(error).rpartition("\n")[2])
+            if f"{objection}: " in said[-1]:
+                return
+    pytest.fail(f"nobody has objected with {objection}: {said}")

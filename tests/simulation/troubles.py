@@ -205,6 +205,7 @@ _HAPPEN: Mapping[str, Callable[["Simulation", random.Random], None]] = {
     "server_born": _born,
     "server_deleted": _deleted,
     "server_stopped": _owner_does("os-stop", "active"),
+    "server_started": _owner_does("os-start", "stopped"),
     "server_resized": _resized,
     "server_paused": _owner_does("pause", "active"),
     "server_suspended": _owner_does("suspend", "active"),
