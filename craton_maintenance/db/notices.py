@@ -43,6 +43,8 @@ def is_stale(row: Any, now: dt.datetime) -> bool:
     """Whether a notice comes too late to be handed over for the first time."""
     if row.delivered_at is not None or row.reply_at is None:
         return False
+    if row.status != NoticeStatus.OPEN.value:
+        return False  # nobody waits for an answer to it
     return now > row.created_at + (row.reply_at - row.created_at) * _LEFT
 
 

@@ -228,40 +228,6 @@ def variable_refused(
     return Event(Type.VARIABLE_REFUSED, Audience.ADMIN, project_id, None, payload)
 
 
-def replied(
-    admin_project_id: str,
-    session_id: str,
-    from_project: str,
-    state: str,
-    counts: Mapping[str, int],
-    actor: str,
-    notice_id: str | None = None,
-    not_before: dt.datetime | None = None,
-) -> Event:
-    """A project has answered what it was asked.
-
-    :param state: its answer, such as ``ACK_MAINTENANCE``
-    :param counts: ``notices_count`` and ``servers_count``
-    :param actor: the user who has answered
-    :param notice_id: where it answered a single notice
-    :param not_before: the later time that it was granted
-    """
-    payload: dict[str, Any] = {
-        "service": SERVICE,
-        "project_id": admin_project_id,
-        "session_id": session_id,
-        "from_project": from_project,
-        "state": state,
-        "actor": cut(actor),
-        **counts,
-    }
-    if notice_id is not None:
-        payload["notice_id"] = notice_id
-    if not_before is not None:
-        payload["not_before"] = times.text(not_before)
-    return Event(Type.REPLY, Audience.ADMIN, admin_project_id, None, payload)
-
-
 def replay(events: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """What a project that has read its whole history knows to be pending.
 

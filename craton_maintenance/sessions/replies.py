@@ -1,7 +1,7 @@
 """Projects' answers to notices: checked against their deadline, stored, told to operators.
 
 An answer is one short transaction that looks at the notices of one project in one session
-only.  It locks the notices, then the event head, and decides nothing: the engine does.
+only.  It locks the notices, and decides nothing: the engine does, and tells operators.
 What the project said of which server stays with the notice, so that a repeated answer is
 known again, and a different one refused.
 """
@@ -14,7 +14,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from craton_maintenance.db import bulk, session_views
-from craton_maintenance.db import events as event_store
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.db.tables import inputs, notices
 from craton_maintenance.domain import event, times
@@ -371,6 +370,7 @@ def _store(
                 "action": said.action,
                 "server_id": said.server_id,
                 "later": later,
+                "said": _for_operators(one, said, later),
             },
             "created_at": now,
         }
@@ -378,24 +378,23 @@ def _store(
     ]
     bulk.insert(transaction, inputs, rows)
     _write_replies(transaction, taken, now)
-    admin = (
-        service.conf.events.admin_project_id
-        or service.identity(transaction.connection)["project_id"]
-    )
-    about = sum(len(one.servers) if REST in one.new else len(one.new) for one in taken)
-    told = event.replied(
-        admin,
-        said.session_id,
-        said.project_id,
-        said.state,
-        {"notices_count": len(taken), "servers_count": about},
-        said.actor,
-        taken[0].id if len(taken) == 1 else None,
-        granted,
-    )
-    event_store.append(transaction, [told], now)
-    transaction.after_commit(service.news.set)
     transaction.after_commit(service.session_news.set)
+
+
+def _for_operators(one: _Notice, said: Said, later: str | None) -> dict[str, Any]:
+    """What operators are told of an answer, once the session has decided on it.
+
+    Not here: events are numbered one after the other, and answers come by thousands at the
+    same moment.  What was taken is stored all the same.
+    """
+    told = {
+        "from_project": said.project_id,
+        "state": said.state,
+        "actor": event.cut(said.actor),
+        "notice_id": one.id,
+        "servers_count": len(one.servers) if REST in one.new else len(one.new),
+    }
+    return told if later is None else told | {"not_before": later}
 
 
 def _write_replies(transaction: Transaction, taken: Sequence[_Notice], now: dt.datetime) -> None:

@@ -41,3 +41,20 @@ def test_a_server_that_was_answered_for_is_not_asked_about_again(
     assert asked["instance_ids"] == [world.server("b")]
     assert "MIGRATE" in asked["allowed_actions"]
     assert world.operator.get("/v1/events/pending").json["notices"] == []
+
+
+def test_that_all_is_done_is_told_and_not_waited_for_where_nobody_hears(
+    scene: Callable[..., Scene],
+) -> None:
+    world = scene({"h1": ["a"], "h2": []}, sessions={"reply_complete": 600.0})
+    session = world.start(hosts=["h1"])
+    world.apps["app"] = world.agrees("app")
+    world.run(lambda: world.host_states(session)["h1"] == "verifying")
+    del world.apps["app"]
+    done = world.now
+    world.finish(session)
+    assert world.session(session).state == "MAINTENANCE_DONE"
+    assert 590 <= (world.now - done).total_seconds() <= 700
+    # who comes back finds it in the history all the same
+    states = [one["payload"].get("state") for one in world.member("app").events()]
+    assert "MAINTENANCE_COMPLETE" in states

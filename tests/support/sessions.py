@@ -59,6 +59,11 @@ class Made:
             assert row is not None
             return store.load(connection, row)
 
+    def decide(self) -> None:
+        """Decide on what came in, as the engine does."""
+        service = self._service
+        service.database.write(lambda t: service.sessions.decide(t, self.id))
+
     def change(self, **values: Any) -> Session:
         """Replace fields of the session."""
         before = self.load()
@@ -165,7 +170,10 @@ class Made:
             rows = connection.execute(
                 table.select().where(table.c.session_id == self.id).order_by(table.c.id)
             ).all()
-        return [{"kind": row.kind} | row.data for row in rows]
+        return [
+            {"kind": row.kind} | {key: row.data[key] for key in row.data if key != "said"}
+            for row in rows
+        ]
 
     def notice(self, notice_id: str) -> Any:
         """A notice's row."""

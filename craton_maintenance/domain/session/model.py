@@ -515,6 +515,8 @@ class Reply:
     server_id: str | None = None
     #: not before, if it can be
     later: dt.datetime | None = None
+    #: what operators are told of it: keys of ``maintenance.reply``
+    said: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

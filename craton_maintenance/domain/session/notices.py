@@ -133,6 +133,8 @@ def close(draft: Draft, notices: Iterable[Notice], status: NoticeStatus) -> None
 
 def take_reply(draft: Draft, reply: Reply) -> None:
     """An answer, which was checked against its deadline when it was taken."""
+    if reply.said:
+        telling.replied(draft, reply)
     one = draft.notices.get(reply.notice_id)
     if one is None or one.status is not NoticeStatus.OPEN:
         return
@@ -197,6 +199,9 @@ def tick(draft: Draft) -> None:
     for one in open_ones(draft):
         deadline = one.deadline
         if deadline is None or one.delivered_at is None:
+            if not _decides(one) and one.reply_at is not None and draft.now >= one.reply_at:
+                # still handed over when that is possible, and waited for no longer
+                draft.notice(one.id, status=NoticeStatus.INFORMATION)
             continue
         if draft.now >= deadline:
             draft.notice(one.id, status=NoticeStatus.DEFAULTED)
@@ -207,6 +212,11 @@ def tick(draft: Draft) -> None:
                 telling.notice(draft, draft.notices[one.id])
 
 
+def _decides(one: Notice) -> bool:
+    """Whether something depends on the answer: that all is done is only told."""
+    return one.state != State.MAINTENANCE_COMPLETE.value
+
+
 def remind_at(one: Notice, delivered_at: dt.datetime) -> dt.datetime:
     """When a notice that nobody has answered is sent once more."""
     return delivered_at + dt.timedelta(seconds=one.reply_seconds * _REMIND_AFTER)
@@ -215,7 +225,7 @@ def remind_at(one: Notice, delivered_at: dt.datetime) -> dt.datetime:
 def due(one: Notice) -> dt.datetime | None:
     """When the clock next does something about an open notice."""
     if one.delivered_at is None or one.deadline is None:
-        return None
+        return None if _decides(one) else one.reply_at
     return one.deadline if one.reminded_at else remind_at(one, one.delivered_at)
 
 

@@ -17,6 +17,7 @@ from craton_maintenance.domain.session.model import (
     HostState,
     Notice,
     NoticeStatus,
+    Reply,
     State,
     Tell,
     Workflow,
@@ -132,6 +133,18 @@ def session(draft: Draft, reason: str | None = None, words: str = "") -> None:
     if words or draft.session.words:
         payload["words"] = cut(words or draft.session.words)
     draft.tell(Tell(Type.SESSION.value, draft.known.admin_project_id, payload))
+
+
+def replied(draft: Draft, reply: Reply) -> None:
+    """Tell operators that a project has answered."""
+    payload = {
+        "service": SERVICE,
+        "project_id": draft.known.admin_project_id,
+        "session_id": draft.session.id,
+        "window_id": draft.session.window_id,
+        **reply.said,
+    }
+    draft.tell(Tell(Type.REPLY.value, draft.known.admin_project_id, payload))
 
 
 def action_done(draft: Draft, server_id: str, project_id: str) -> None:
