@@ -116,7 +116,7 @@ class Scene(World):
             found.append(dt.datetime.fromtimestamp(due, dt.UTC))
         ahead = [(one - self.now).total_seconds() for one in found if one is not None]
         # a little more: the cloud counts in binary fractions
-        return max(min([*ahead, 30.0]), 0.0) + 0.001
+        return max(min([*ahead, 600.0]), 0.0) + 0.001
 
     def settle(self) -> None:
         """Let everything happen that is to happen at this moment."""

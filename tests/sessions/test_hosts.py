@@ -7,6 +7,9 @@ from craton_maintenance.domain.session.model import Blocker
 from craton_maintenance.simcloud.model import Migration, Resources
 from tests.sessions.scene import WAIT
 
+#: Services that are seen as down soon.
+QUICK = {"timing": {"service_down_time": 12.0}}
+
 PUT_SERVICE = ("PUT", "/os-services/{service}", "")
 
 
@@ -166,7 +169,7 @@ def test_a_host_counts_as_empty_only_with_all_three_proofs(scene, make, code, wo
     world = scene({"h1": [], "h2": ["other"]}, nova={"read_retries": 0})
     settle = make(world)
     session = world.start(hosts=["h1"], actions=WAIT)
-    world.run_for(60)
+    world.run_for(12)
     assert world.host_states(session) == {"h1": "draining"}
     (blocker,) = world.detail(session)["blockers"]
     assert blocker["code"] == code
@@ -248,7 +251,7 @@ def test_a_host_is_enabled_only_after_it_has_reported_since_the_end_of_the_work(
     simcloud.stop_compute(world.cloud, "h1")
     world.run_for(5)
     world.order(session, "confirm")
-    # nova-compute counts as up for a minute more, and has not reported
+    # nova-compute counts as up for a while, and has not reported
     world.run_for(30)
     assert world.host_states(session) == {"h1": "verifying"}
     assert "h1" in world.disabled()
@@ -280,7 +283,7 @@ def _down(world):
     [(_no_provider, "resource provider"), (_forced_down, "forced down"), (_down, "down")],
 )
 def test_a_host_that_is_not_well_stays_disabled_until_it_is(scene, make, words):
-    world = scene({"h1": [], "h2": []}, sessions={"verify_timeout": 90.0})
+    world = scene({"h1": [], "h2": []}, QUICK, sessions={"verify_timeout": 20.0})
     session = world.start(hosts=["h1"], actions=WAIT)
     in_work(world, session)
     mend = make(world)
@@ -289,7 +292,7 @@ def test_a_host_that_is_not_well_stays_disabled_until_it_is(scene, make, words):
     assert words in blocker["words"]
     assert "h1" in world.disabled()
     assert not world.is_over(session)
-    world.run_for(60)
+    world.run_for(10)
     assert "h1" in world.disabled()
     mend()
     world.finish(session)
@@ -298,7 +301,7 @@ def test_a_host_that_is_not_well_stays_disabled_until_it_is(scene, make, words):
 
 
 def test_a_host_that_does_not_come_back_can_be_given_up_and_stays_disabled(scene):
-    world = scene({"h1": [], "h2": []}, sessions={"verify_timeout": 70.0})
+    world = scene({"h1": [], "h2": []}, QUICK, sessions={"verify_timeout": 20.0})
     session = world.start(hosts=["h1", "h2"], actions=WAIT)
     in_work(world, session)
     simcloud.stop_compute(world.cloud, "h1")
@@ -351,17 +354,17 @@ def test_an_enabling_that_nova_refuses_is_tried_again(scene, status):
 
 
 def test_a_host_that_is_down_holds_up_its_servers_moves_until_it_is_up(scene):
-    world = scene({"h1": ["s1"], "h2": []})
+    world = scene({"h1": ["s1"], "h2": []}, QUICK)
     world.apps = {"app": None}
     session = world.start(hosts=["h1"])
     world.run(lambda: world.told("app", "PLANNED_MAINTENANCE"))
     simcloud.stop_compute(world.cloud, "h1")
-    world.run_for(70)
+    world.run_for(13)
     world.sync()
     blocker = world.run_to(session, Blocker.HOST_DOWN)
     assert "h1" in blocker["words"]
     tried = len(world.moves_of("s1"))
-    world.run_for(60)
+    world.run_for(30)
     assert len(world.moves_of("s1")) == tried
     assert world.where("s1") == "h1"
     simcloud.start_compute(world.cloud, "h1")

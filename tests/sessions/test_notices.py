@@ -61,7 +61,7 @@ def moment(text):
 def test_nothing_is_decided_by_default_before_a_notice_is_handed_over(scene):
     world = scene({"h1": ["s1"], "h2": []})
     session = world.start(hosts=["h1"])  # nobody reads
-    world.run_for(3600)
+    world.run_for(600)
     assert world.codes(session) == {"NOTICE_UNDELIVERED"}
     assert world.project("app") in world.detail(session)["blockers"][0]["words"]
     assert world.show(session)["state"] == "MAINTENANCE"
@@ -104,7 +104,7 @@ def test_a_notice_that_a_broken_broker_held_back_is_replaced(on_bus):
     world = on_bus({"h1": ["s1"], "h2": []})
     world.bus.is_away = True
     session = world.start(hosts=["h1"])
-    world.run_for(3600)
+    world.run_for(600)
     assert world.codes(session) == {"NOTICE_UNDELIVERED"}
     world.bus.is_away = False
     world.run_for(1)

@@ -184,8 +184,8 @@ def test_a_session_that_lacks_room_goes_on_when_there_is_some(scene):
 def test_nothing_happens_before_the_window_opens(scene):
     world = scene({"h1": ["s1"], "h2": []})
     world.apps = {"app": world.agrees("app")}
-    session = world.start(hosts=["h1"], maintenance_at=world.now_plus(900))
-    world.run_for(890)
+    session = world.start(hosts=["h1"], maintenance_at=world.now_plus(400))
+    world.run_for(390)
     assert world.show(session)["state"] == "MAINTENANCE"
     assert world.cloud.counts[PUT_SERVICE] == 0
     assert world.told("app", "PLANNED_MAINTENANCE") == []
@@ -200,7 +200,7 @@ def test_nothing_happens_before_the_window_opens(scene):
 def test_whoever_gets_a_server_there_before_it_opens_is_told_in_time(scene):
     world = scene({"h1": ["s1"], "h2": []}, fleet={"projects": ["new"]})
     world.apps = {"app": world.agrees("app"), "new": world.agrees("new")}
-    session = world.start(hosts=["h1"], maintenance_at=world.now_plus(900))
+    session = world.start(hosts=["h1"], maintenance_at=world.now_plus(400))
     world.run_for(300)
     world.boot("n1", "new", "h1")
     world.run_for(5)

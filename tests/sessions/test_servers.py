@@ -292,7 +292,7 @@ def test_one_whose_owner_is_silent_is_the_operators(scene):
     blocker = world.run_to(session, Blocker.MOVE_FAILED)
     assert blocker["server_id"] == world.server("s1")
     assert "owner" in blocker["words"]
-    world.run_for(300)
+    world.run_for(60)
     assert world.moves_of("s1") == ["live-migration"]
     world.order(session, "retry", server_id=world.server("s1"), server_action="MIGRATE")
     done(world, session)
@@ -402,11 +402,11 @@ def ends_of_moves(world):
 
 def test_a_group_rests_between_two_members_even_when_the_session_is_over(scene):
     world = grouped(scene, sessions={"reply_complete": 1.0})
-    granted = wish_group(world, "g", recovery_time=300, max_impacted_members=1)
+    granted = wish_group(world, "g", recovery_time=120, max_impacted_members=1)
     assert granted["clipped"] == []
     world.apps = {"app": world.agrees("app", "MIGRATE")}
     first = world.start(hosts=["h2"])
-    done(world, first, limit=120)
+    done(world, first, limit=100)
     second = world.start(hosts=["h1"])
     blocker = world.run_to(second, Blocker.BUDGET)
     assert blocker["server_id"] in (world.server("s1"), world.server("s2"))
@@ -414,7 +414,7 @@ def test_a_group_rests_between_two_members_even_when_the_session_is_over(scene):
     moves = ends_of_moves(world)
     assert len(moves) == 3
     for (_, ended), (begun, _) in itertools.pairwise(moves):
-        assert 300 <= begun - ended < 400
+        assert 120 <= begun - ended < 200
 
 
 def test_whoever_is_silent_has_the_notice_that_was_promised(scene):
