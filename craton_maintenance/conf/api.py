@@ -21,6 +21,8 @@ OPTS = (
     ),
     cfg.URIOpt(
         "public_url",
+        # with what comes after it a link has to survive where 255 characters are kept
+        max_length=130,
         help="Our address as clients reach it, ending in /v1. Used in links and "
         "notifications. Default: http://HOST:PORT/v1.",
     ),
