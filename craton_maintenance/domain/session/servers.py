@@ -329,7 +329,14 @@ def _gone(draft: Draft, server: Server) -> None:
     """It is not on the host any more, whoever did that."""
     by_us = server.state is ServerState.ACTING or server.state is ServerState.OWN_ACTION
     draft.server(
-        server.id, state=ServerState.GONE, todo=(), step=None, awaits_until=None, problem=None
+        server.id,
+        state=ServerState.GONE,
+        todo=(),
+        step=None,
+        awaits_until=None,
+        problem=None,
+        # it runs again, or is others' to start where it is now
+        stopped_by_us=False,
     )
     _back(draft, server.id)
     if by_us:
