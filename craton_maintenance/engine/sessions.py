@@ -25,6 +25,7 @@ from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.nova.credentials import Region
 from craton_maintenance.service import Service
 from craton_maintenance.workflow import flow
+from craton_maintenance.workflow.steps import LOOKS
 
 LOG = logging.getLogger(__name__)
 
@@ -202,8 +203,8 @@ class Steps:
         if (row.session_id, row.number) in self._under_way:
             return False
         if row.status == StepStatus.CLAIMED.value:
-            # somebody's that is gone: its effect may come until then
-            return row.must_end_by is None or row.must_end_by <= now
+            # somebody's that is gone: its effect may come until then, if it has one
+            return row.kind in LOOKS or row.must_end_by is None or row.must_end_by <= now
         return row.not_before is None or row.not_before <= self._service.clock()
 
     def _begin(self, rows: Sequence[store.Row], fence: int) -> None:
