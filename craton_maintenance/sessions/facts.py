@@ -63,6 +63,8 @@ def note(transaction: Transaction, inputs: Iterable[Input], now: dt.datetime) ->
         step, outcome = one.step, one.outcome
         if step.kind in _LOOKED_AT_SERVERS:
             _note_servers(transaction, step.host, outcome.facts.get("servers", ()), now)
+            if outcome.facts.get("disabled") is False:
+                _note_host(transaction, step.host, "enabled", None, now)
         elif step.kind is StepKind.DISABLE_HOST and outcome.result is Result.DONE:
             changed = bool(outcome.facts.get("changed"))
             reason = step.params["reason"] if changed else outcome.facts.get("reason")

@@ -86,6 +86,8 @@ class Upkeep:
         if state in FINAL or State(row["told_state"]) in FINAL:
             return False
         events = self.update(transaction, row, state)
+        if events and row.get("workflow") is not None:
+            session_store.touch_window(transaction, window_id, now)
         self.store_events(transaction, events, now)
         return bool(events)
 

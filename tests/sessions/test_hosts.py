@@ -450,3 +450,43 @@ def test_a_host_is_emptied_first_where_no_clean_room_is_left(scene):
     # the least was moved first, and each was asked about in the state it was moved in
     assert world.told("app", "PREPARE_MAINTENANCE")[0]["allowed_actions"]
     assert world.on("h1") == ["s1", "s2", "s3"]
+
+
+def test_a_host_that_is_enabled_when_it_is_proved_empty_is_not_taken_for_empty(scene):
+    world = scene({"h1": [], "h2": []}, sessions={"proof_valid": 1.0})
+    session = world.start(hosts=["h1"], actions=WAIT)
+    seen = []
+
+    def enable_once(cloud, record):
+        if not seen and record.template == "/os-services" and cloud.hosts["h1"].disabled:
+            seen.append(record.number)
+            cloud.hosts["h1"].disabled, cloud.hosts["h1"].disabled_reason = False, None
+
+    # somebody enables it at the very moment of the proof, and nothing but the proof tells
+    world.cloud.faults.append(
+        simcloud.Fault("GET", "/os-services", user="maintenance", nth=3, effect=enable_once)
+    )
+    world.run_to(session, Blocker.WAITING_FOR_OPERATOR)
+    assert seen
+    assert world.cloud.hosts["h1"].disabled
+    disabled = [one for one in world.cloud.calls if one.method == "PUT"]
+    assert len(disabled) == 2
+
+
+def test_a_host_that_others_had_disabled_and_enable_is_disabled_by_us(scene):
+    world = scene({"h1": [], "h2": []})
+    world.set_service("h1", status="disabled", disabled_reason="broken fan")
+    world.sync()
+    session = world.start(hosts=["h1"], actions=WAIT)
+
+    def enable_once(cloud, record):
+        cloud.hosts["h1"].disabled, cloud.hosts["h1"].disabled_reason = False, None
+
+    world.cloud.faults.append(
+        simcloud.Fault("GET", "/os-services", user="maintenance", nth=3, effect=enable_once)
+    )
+    world.run_to(session, Blocker.WAITING_FOR_OPERATOR)
+    assert session in world.disabled()["h1"]
+    world.order(session, "confirm")
+    world.finish(session)
+    assert world.disabled() == {}

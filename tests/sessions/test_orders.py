@@ -315,3 +315,29 @@ def test_a_window_that_is_not_approved_is_announced_to_nobody(scene):
     assert answer.status_code == 200, answer.text
     world.finish(session)
     assert world.show(session)["state"] == "MAINTENANCE_DONE"
+
+
+def test_who_scaled_in_for_a_session_that_is_aborted_is_told_that_it_is_over(scene):
+    world = scene(
+        {"h1": ["a", "b"], "h2": ["c", "d"]},
+        fleet={"vcpus": 2},
+        sessions={"max_scale_in": 1, "reply_scale_in": 30.0},
+    )
+    world.apps["app"] = None
+    session = world.start(hosts=["h1"])
+    world.run_to_state(session, "SCALE_IN")
+    world.order(session, "abort")
+    world.finish(session)
+    assert world.session(session).state == "MAINTENANCE_FAILED"
+    (told,) = world.told("app", "MAINTENANCE_COMPLETE")
+    assert "reply_at" not in told
+
+
+def test_nobody_scales_out_after_an_abort_who_was_not_asked_to_scale_in(scene):
+    world = scene({"h1": ["a"], "h2": []})
+    world.apps["app"] = None
+    session = world.start(hosts=["h1"])
+    world.run_to_state(session, "PLANNED_MAINTENANCE")
+    world.order(session, "abort")
+    world.finish(session)
+    assert world.told("app", "MAINTENANCE_COMPLETE") == []

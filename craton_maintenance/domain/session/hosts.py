@@ -405,6 +405,9 @@ def _surveyed(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
 
 def _proved(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
     facts = outcome.facts
+    if outcome.result is Result.DONE and facts.get("disabled") is False:
+        _proved_open(draft, host)
+        return
     if outcome.result is Result.DONE and facts.get("empty"):
         draft.host(host.key, proved_at=draft.now, problem=None)
         if host.state is HostState.DRAINING:
@@ -423,6 +426,15 @@ def _proved(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
     draft.block_host(host.key, code, words)
     if code is Blocker.UNCONFIRMED_RESIZE and draft.policy.unconfirmed_resize == "confirm":
         _confirm_resizes(draft, host, facts)
+
+
+def _proved_open(draft: Draft, host: Host) -> None:
+    """It takes servers: whether it is empty at this moment says nothing."""
+    draft.host(host.key, proved_at=None)
+    if host.foreign:
+        # whoever had it disabled has no reason against it any more: we have one
+        draft.host(host.key, foreign=False, disabled_by_us=True)
+        _disable(draft, draft.hosts[host.key])
 
 
 def _not_left(step: Step, facts: Mapping[str, Any]) -> list[Mapping[str, Any]]:

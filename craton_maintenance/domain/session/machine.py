@@ -562,6 +562,10 @@ def _finish(draft: Draft) -> None:
 def _over(draft: Draft, state: State, reason: str | None, words: str) -> None:
     for one in notices.open_ones(draft):
         draft.notice(one.id, status=NoticeStatus.OVERRIDDEN)
+    if state is State.MAINTENANCE_FAILED and reason == ABORTED and draft.session.scale_in_rounds:
+        # those who need less for our sake may have it back; nobody waits for an answer
+        for project_id, ids in sorted(draft.projects.items()):
+            notices.inform(draft, State.MAINTENANCE_COMPLETE, project_id, ids)
     draft.set(finished_at=draft.now, aborting=False, problem=None)
     _enter(draft, state, reason=reason, words=words)
     draft.commands.append(Finish())

@@ -415,7 +415,7 @@ class StepKind(enum.StrEnum):
     SURVEY_HOST = "survey_host"
     #: facts ``free`` and ``used``: ``{host: [vcpus, ram_mb, disk_gb]}``
     SURVEY_CAPACITY = "survey_capacity"
-    #: params ``left`` (servers that stay); facts ``empty``, ``servers``,
+    #: params ``left`` (servers that stay); facts ``disabled``, ``empty``, ``servers``,
     #: ``migrations: [{id, server_id, status, type}]``, ``allocations: [consumer]``
     PROVE_EMPTY = "prove_empty"
     #: params ``target`` or none, ``migration``: the number of the newest migration before

@@ -64,6 +64,19 @@ def ask_project(
     return _send(draft, one)
 
 
+def inform(draft: Draft, state: State, project_id: str, servers: Sequence[str]) -> None:
+    """Tell a project something that needs no answer."""
+    one = Notice(
+        id=draft.new_notice_id(),
+        project_id=project_id,
+        state=state.value,
+        servers=tuple(servers),
+        created_at=draft.now,
+        status=NoticeStatus.INFORMATION,
+    )
+    _send(draft, one)
+
+
 def ask_servers(draft: Draft, state: State, host: HostKey, servers: Iterable[Server]) -> None:
     """Ask the owners of servers on a host what is to happen to each.
 

@@ -510,7 +510,7 @@ def _target(draft: Draft, server: Server) -> str | None:
         return None
     wanted = draft.known.window.target
     free = plan.clean_free(fleet(draft))
-    taken = _on_the_way(draft)
+    taken = _on_the_way(draft, server)
     if wanted is not None:
         there = draft.session.capacity.get("free", {}).get(wanted.name)
         if there is None:
@@ -538,16 +538,19 @@ def _target(draft: Draft, server: Server) -> str | None:
     return target
 
 
-def _on_the_way(draft: Draft) -> dict[str, list[tuple[int, int, int]]]:
-    """Sizes of servers sent to hosts since their capacity was looked at."""
+def _on_the_way(draft: Draft, but: Server) -> dict[str, list[tuple[int, int, int]]]:
+    """Sizes of other servers sent to hosts since their capacity was looked at."""
     found: dict[str, list[tuple[int, int, int]]] = {}
-    for host, size in draft.session.capacity.get("sent", ()):
-        found.setdefault(host, []).append(tuple(size))
+    for server_id, host, size in draft.session.capacity.get("sent", ()):
+        if server_id != but.id:
+            found.setdefault(host, []).append(tuple(size))
     return found
 
 
 def _goes_to(draft: Draft, server: Server, host: str) -> None:
-    sent = [*draft.session.capacity.get("sent", ()), [host, list(server.size)]]
+    """It counts there from now on, and no more where it was sent at an earlier try."""
+    sent = [one for one in draft.session.capacity.get("sent", ()) if one[0] != server.id]
+    sent.append([server.id, host, list(server.size)])
     draft.set(capacity={**draft.session.capacity, "sent": sent})
 
 

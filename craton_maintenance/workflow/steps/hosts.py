@@ -149,7 +149,8 @@ def prove_empty(cloud: Cloud, step: Step, again: bool) -> Outcome:
     """
     reads, host = cloud.reads, step.host.name
     left = frozenset(step.params.get("left", ()))
-    if reads.service(host) is None:
+    service = reads.service(host)
+    if service is None:
         return _no_service(step)
     servers = [one for one in reads.servers_on(host) if not _may_stay(one, left)]
     migrations = [one for one in reads.migrations(host=host) if one.status not in SETTLED]
@@ -159,6 +160,7 @@ def prove_empty(cloud: Cloud, step: Step, again: bool) -> Outcome:
         Result.DONE,
         {
             "empty": not (servers or migrations or consumers),
+            "disabled": service.status == "disabled",
             "servers": [server_facts(one, newest.get(one["id"], 0), None) for one in servers],
             "migrations": [_migration_facts(one) for one in migrations],
             "allocations": consumers,

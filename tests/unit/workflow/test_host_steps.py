@@ -417,7 +417,13 @@ def test_empty_host_is_proved_to_be_so(stage):
         ended = do(stage, PROVE, host="b3")
     assert calls == [SERVICES, SERVERS, HISTORY, LISTED, LISTED, HELD]
     assert ended.result is Result.DONE
-    assert ended.facts == {"empty": True, "servers": [], "migrations": [], "allocations": []}
+    assert ended.facts == {
+        "empty": True,
+        "disabled": False,
+        "servers": [],
+        "migrations": [],
+        "allocations": [],
+    }
     assert ended.words == ""
     with stage.calls() as calls:
         do(stage, PROVE, host="b2")
@@ -452,6 +458,7 @@ def test_unconfirmed_resize_is_not_empty(stage):
     (record,) = stage.cloud.migrations.values()
     assert ended.facts == {
         "empty": False,
+        "disabled": False,
         "servers": [],
         "migrations": [
             {
@@ -536,7 +543,13 @@ def test_left_servers_are_stopped_or_in_the_way(stage):
     off = stage.server("off")
     assert do(stage, PROVE, host="b1").facts["empty"] is False
     left = do(stage, PROVE, host="b1", left=[off.id])
-    assert left.facts == {"empty": True, "servers": [], "migrations": [], "allocations": []}
+    assert left.facts == {
+        "empty": True,
+        "disabled": False,
+        "servers": [],
+        "migrations": [],
+        "allocations": [],
+    }
     off.task_state = "powering-on"
     assert do(stage, PROVE, host="b1", left=[off.id]).facts["empty"] is False
     off.task_state, off.vm_state = None, "suspended"
