@@ -49,8 +49,12 @@ class Heard:
     free_at: dt.datetime
     #: somebody has answered, or an operator goes on without
     free: bool = False
+    #: it was granted that nothing happens before
+    later: dt.datetime | None = None
 
     def allows(self, now: dt.datetime) -> bool:
+        if self.later is not None and now < self.later:
+            return False
         return self.free or now >= self.free_at
 
 
@@ -235,7 +239,7 @@ class Judge:
         elif not heard.allows(self.clock()):
             yield (
                 f"I2: {action} of {server.id}: its owner was told at {heard.at} and has until "
-                f"{heard.free_at}"
+                f"{heard.later or heard.free_at}"
             )
 
     def _service(self, call: CallRecord) -> Iterator[str]:
@@ -393,13 +397,30 @@ class Judge:
                 lead = dt.timedelta(seconds=self.lead_time.get(server_id, 0.0))
                 self.heard[server_id] = Heard(server.host, now, max(until, now + lead))
 
-    def answers(self, session: str, project: str, state: str, servers: list[str]) -> None:
-        """A project has agreed to what it was asked, and its answer was taken."""
+    def answers(
+        self,
+        session: str,
+        project: str,
+        state: str,
+        servers: list[str],
+        later: dt.datetime | None = None,
+    ) -> None:
+        """A project has agreed to what it was asked, and its answer was taken.
+
+        :param later: nothing happens before, as was granted
+        """
         if state == "MAINTENANCE" and (session, project) in self.announced:
             self.announced[session, project].free = True
         for server_id in servers:
             if server_id in self.heard:
                 self.heard[server_id].free = True
+                self.heard[server_id].later = later
+
+    def hurries(self, session: str) -> None:
+        """An operator has something tried at once."""
+        for server in self.cloud.servers.values():
+            if server.host in self.sessions[session].hosts and server.id in self.heard:
+                self.heard[server.id].later = None
 
     def refuses(self, session: str, project: str, state: str, servers: list[str]) -> None:
         """A project has said no: what follows is policy's, after the notice that it is due."""

@@ -1,5 +1,6 @@
 """Projects' application managers: how each receives what it is told, and what it answers."""
 
+import datetime as dt
 import random
 from typing import TYPE_CHECKING, Any
 
@@ -107,24 +108,29 @@ class Application:
             self._nonsense(path, state, servers)
         ack = not (self.style == "nack" and rng.random() < 0.5)
         body: dict[str, Any] = {"state": f"{'ACK' if ack else 'NACK'}_{state}"}
-        about = servers
+        session = payload["session_id"]
         if state in _ASKS and ack:
             actions = {server: self._choose() for server in servers}
-            if self.style == "partial" and len(servers) > 1:
-                about = servers[: len(servers) // 2]
-                actions = {server: actions[server] for server in about}
+            if self.style == "partial" and path.endswith(self.id):
+                # of some of them, each by itself
+                for server in servers[: len(servers) // 2]:
+                    action = {server: actions[server]}
+                    one = body | {"instance_action": actions[server]}
+                    self._send(session, f"{path}/{server}", state, one, [server], action, ack)
+                return
             if rng.random() < 0.7:
+                # an agreement is one for all, whether named or not
                 body["instance_actions"] = actions
             else:
-                about, actions = servers, {}
+                actions = {}
             if self.style == "postpones" and rng.random() < 0.7:
                 body["not_before"] = self.world.now_plus(rng.choice([20.0, 90.0, 500.0]))
         else:
             actions = {}
-        self._send(payload["session_id"], path, state, body, about, actions, ack)
+        self._send(session, path, state, body, servers, actions, ack)
         if rng.random() < 0.15:
             # the same once more, as after a lost answer
-            self._send(payload["session_id"], path, state, body, about, actions, ack)
+            self._send(session, path, state, body, servers, actions, ack)
 
     def _choose(self) -> str:
         if self.style == "own" and self._rng.random() < 0.7:
@@ -151,7 +157,9 @@ class Application:
         if not ack:
             self._judge.refuses(session, self.id, state, about)
             return
-        self._judge.answers(session, self.id, state, about)
+        granted = answer.json.get("not_before")
+        later = dt.datetime.fromisoformat(granted) if granted else None
+        self._judge.answers(session, self.id, state, about, later)
         for server, action in actions.items():
             if action == "NOTHING":
                 self._judge.left.add(server)

@@ -620,6 +620,8 @@ class Simulation(World):
         assert answer.status_code in (200, 400, 409), answer.text
         if answer.status_code != 200:
             return
+        if body["action"] == "retry":
+            self.judge.hurries(session_id)
         if body["action"] == "override":
             self.judge.overrides(session_id)
         if body.get("server_action") == "NOTHING":
