@@ -95,7 +95,8 @@ class Tap:
         return [
             one
             for one in list(self.heard)
-            if one.payload["window_id"] == window_id and one.payload["project_id"] == project_id
+            if one.payload.get("window_id") == window_id
+            and one.payload["project_id"] == project_id
         ]
 
     def close(self) -> None:

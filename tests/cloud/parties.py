@@ -81,7 +81,7 @@ class Api:
         return [
             event
             for event in found
-            if window_id is None or event["payload"]["window_id"] == window_id
+            if window_id is None or event["payload"].get("window_id") == window_id
         ]
 
 
