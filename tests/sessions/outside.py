@@ -238,6 +238,10 @@ class Outside:
         """Hosts whose command was run, once for each time."""
         return self.work.read_text().split() if self.work.exists() else []
 
+    def retry(self) -> None:
+        """The operator has whatever is blocked tried again."""
+        self._ask("retry", "PUT", f"/v1/maintenance/{self.session_id}", {"action": "retry"}, {})
+
     def _ask(self, key: str, method: str, path: str, body: Any, headers: dict[str, str]) -> None:
         self._asked.add(key)
         self.requests.append(Request(key, method, path, body, headers))

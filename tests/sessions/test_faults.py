@@ -1,0 +1,199 @@
+"""A session comes to its end though Nova, Placement or the bus fail in the middle of it.
+
+Each request that an uninterrupted run makes fails in turn, in each of the ways in which a
+request can fail, and each hand-over to the bus is refused in turn.
+"""
+
+import dataclasses
+import os
+import random
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from craton_maintenance import simcloud
+from tests.sessions.aftermath import problems
+from tests.sessions.beginning import Beginning
+from tests.sessions.outside import Outside
+from tests.sessions.process import Stuck
+
+FULL = os.environ.get("CRATON_MAINTENANCE_FULL") == "1"
+
+#: Faults that are tried where not all are.
+SAMPLE, OUTAGES = 32, 6
+
+#: Seconds within which one fault is got over, those of moves that are given up included.
+_LIMIT = 2 * 3600.0
+
+#: How a request fails.
+WAYS: dict[str, dict[str, Any]] = {
+    "409": {"status": 409},
+    "404": {"status": 404},
+    "429": {"status": 429},
+    "500": {"status": 500},
+    "500 after its effect": {"status": 500, "after": True},
+    "time-out": {"lost": "timeout"},
+    "time-out after its effect": {"lost": "timeout", "after": True},
+    "reset after its effect": {"lost": "reset", "after": True},
+    "partial": {"partial": 1.0},
+    "half": {"partial": 0.5},
+    "slow": {"delay": 45.0},
+}
+
+_LISTS = ("partial", "half")
+
+#: Ways in which everything that is alike may fail for long, and seconds after which that has
+#: to be named.
+_FOR_LONG, _NAMED_WITHIN = ("409", "404", "429", "500", "time-out"), 240.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Call:
+    """The nth of the requests that are alike."""
+
+    service: str
+    method: str
+    template: str
+    action: str
+    nth: int
+
+    def fault(self, way: str, times: int = 1) -> simcloud.Fault:
+        """Make it fail.
+
+        :param times: -1: and all that follow
+        """
+        path = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(self.template))
+        return simcloud.Fault(
+            method=self.method,
+            path=f"^{path}$",
+            action=self.action or None,
+            user="maintenance",
+            nth=self.nth,
+            times=times,
+            **WAYS[way],
+        )
+
+    def __str__(self) -> str:
+        action = f" {self.action}" if self.action else ""
+        return f"{self.method} {self.template}{action} #{self.nth}"
+
+
+class Faults:
+    """Runs of a session, each with a fault."""
+
+    def __init__(self, workflow: str, folder: Path) -> None:
+        # a read that failed is not repeated where it failed: its step meets it
+        self._begin = Beginning(workflow, folder, nova={"read_retries": 0})
+        self.calls, self.messages = self._trace()
+
+    def _trace(self) -> tuple[list[Call], int]:
+        outside = self._begin.restore()
+        assert self.run(outside) == []
+        nth: Counter[Any] = Counter()
+        found = []
+        for call in outside.cloud.calls:
+            if call.user != "maintenance" or call.service == "identity":
+                continue
+            alike = call.service, call.method, call.template, call.action
+            nth[alike] += 1
+            found.append(Call(*alike, nth[alike]))
+        return found, len(outside.messages)
+
+    def all(self) -> Iterator[tuple[Call | int, str]]:
+        """Every request in every way, and every hand-over."""
+        for call in self.calls:
+            for way in WAYS:
+                if way not in _LISTS or (call.method == "GET" and not call.template.endswith("}")):
+                    yield call, way
+        for number in range(1, self.messages + 1):
+            yield number, "refused"
+
+    def try_one(self, what: Call | int, way: str) -> list[str]:
+        """What is wrong afterwards."""
+        outside = self._begin.restore()
+        if isinstance(what, int):
+            outside.refuses.add(what)
+        else:
+            outside.cloud.faults.append(what.fault(way))
+        found = self.run(outside)
+        if not isinstance(what, int) and not outside.cloud.faults[0].fired:
+            found.append("the fault did not happen")
+        return [f"{what}: {way}: {one}" for one in found]
+
+    def outages(self) -> Iterator[tuple[Call, str]]:
+        """Every kind of request, in those ways that may last."""
+        for call in self.calls:
+            if call.nth == 1:
+                for way in _FOR_LONG:
+                    yield call, way
+
+    def outlast(self, call: Call, way: str) -> list[str]:
+        """What is wrong after an outage that the operator has ended."""
+        outside = self._begin.restore()
+        outside.cloud.faults.append(call.fault(way, times=-1))
+        try:
+            self._begin.process.run(outside.ask, "engine-1", _NAMED_WITHIN)
+            return [f"{call}: {way}, for long: it went on as if nothing were"]
+        except Stuck as stuck:
+            found = [] if stuck.codes else [str(stuck)]
+        outside.cloud.faults.clear()
+        outside.retry()
+        found += self.run(outside)
+        return [f"{call}: {way}, for long: {one}" for one in found]
+
+    def run(self, outside: Outside) -> list[str]:
+        process = self._begin.process
+        try:
+            process.run(outside.ask, "engine-1", _LIMIT)
+        except Stuck as stuck:
+            return [str(stuck)]
+        with self._begin.database() as database:
+            return problems(outside, database) + process.errors
+
+
+def sample(faults: Faults, seed: str) -> list[tuple[Call | int, str]]:
+    """Some, of as many kinds as possible, what changes something first; always the same."""
+    chance = random.Random(seed)
+    kinds: dict[Any, list[tuple[Call | int, str]]] = {}
+    for what, way in faults.all():
+        kind = way if isinstance(what, int) else (what.method, what.template, what.action, way)
+        kinds.setdefault(kind, []).append((what, way))
+    names = sorted(kinds, key=str)
+    chance.shuffle(names)
+    names.sort(key=lambda name: name[0] == "GET")
+    changing = [name for name in names if name[0] != "GET"]
+    chosen = changing[: SAMPLE // 2]
+    chosen += [name for name in names if name not in chosen][-(SAMPLE - len(chosen)) :]
+    return [chance.choice(kinds[name]) for name in chosen]
+
+
+@pytest.mark.parametrize("workflow", ["default", "vnf"])
+def test_a_session_gets_over_every_fault(workflow, tmp_path, figures):
+    faults = Faults(workflow, tmp_path)
+    assert len(faults.calls) > 60
+    assert faults.messages > 40
+    tried = list(faults.all()) if FULL else sample(faults, f"2016 {workflow}")
+    if not FULL:
+        tried = tried[::2] if workflow == "default" else tried[1::2]
+    wrong = [words for what, way in tried for words in faults.try_one(what, way)]
+    assert wrong == []
+    figures.append(
+        f"faults in a session, {workflow}: {len(tried)} of "
+        f"{sum(1 for _ in faults.all())}, of {len(faults.calls)} requests and "
+        f"{faults.messages} messages"
+    )
+
+
+def test_what_fails_for_long_is_named_and_then_got_over(tmp_path, figures):
+    """Nothing is decided on a failure; and once it is over, the session comes to its end."""
+    faults = Faults("default", tmp_path)
+    tried = list(faults.outages())
+    if not FULL:
+        tried = random.Random(2016).sample(tried, OUTAGES)
+    wrong = [words for call, way in tried for words in faults.outlast(call, way)]
+    assert wrong == []
+    figures.append(f"outages in a session: {len(tried)} of {sum(1 for _ in faults.outages())}")
