@@ -111,7 +111,7 @@ class Judge:
     def _learn(self) -> None:
         """Take in what came of the calls before."""
         for call, step in self._last:
-            if not 200 <= call.status < 300:
+            if not self._took_effect(call):
                 continue
             if step is not None and call.action in _TAKES_OUT | _MOVES:
                 self.effects[step] += 1
@@ -133,6 +133,20 @@ class Judge:
             there = self.cloud.servers.get(server)
             if there is None or (there.vm_state != "stopped" and there.task_state is None):
                 self.stopped.discard(server)
+
+    def _took_effect(self, call: CallRecord) -> bool:
+        """Whether it did, whatever was answered."""
+        if 200 <= call.status < 300:
+            return True
+        server = self.cloud.servers.get(call.params.get("server", ""))
+        if server is not None:
+            return any(one.user_id == self.us and one.start == call.time for one in server.actions)
+        if call.template == "/os-services/{service}":
+            host, body = self.cloud.hosts[self._host_of(call)], call.body or {}
+            if "forced_down" in body:
+                return host.forced_down == body["forced_down"]
+            return host.disabled == (body.get("status") == "disabled")
+        return False
 
     def _by_others(self, call: CallRecord) -> None:
         if call.template == "/os-services/{service}":

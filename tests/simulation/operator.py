@@ -145,6 +145,9 @@ class Operator:
         server = world.cloud.servers.get(server_id)
         if server is None:
             return
+        if server.host is not None and not world.cloud.hosts[server.host].alive:
+            # what was asked of it there is done by nobody
+            simcloud.start_compute(world.cloud, server.host)
         if code is Blocker.UNCONFIRMED_RESIZE:
             world.owner_call(server_id, "POST", "/action", {"confirmResize": None})
             return
