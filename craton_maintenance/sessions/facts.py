@@ -210,7 +210,10 @@ def _seen(
         rows += connection.execute(sa.select(*columns).where(nova_servers.c.host.in_(chunk)))
     there = {row.id for row in rows}
     away = {
-        server.id for server in session.servers.values() if server.state is not ServerState.GONE
+        server_id
+        for server in session.servers.values()
+        if server.state is not ServerState.GONE
+        for server_id in (server.id, *server.apart)
     }
     for chunk in bulk.batched_keys(sorted((away | set(also)) - there)):
         rows += connection.execute(sa.select(*columns).where(nova_servers.c.id.in_(chunk)))

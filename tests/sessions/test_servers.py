@@ -467,3 +467,17 @@ def test_moves_of_a_host_are_limited(scene):
     world.apps = {"app": world.agrees("app", "MIGRATE")}
     session = world.start(hosts=["h1"])
     assert most_out(world, [session]) == 2
+
+
+def test_members_of_a_group_are_not_sent_to_where_another_member_is(scene):
+    fleet = fleet_of({"h1": [], "h2": [], "h3": []})
+    fleet.add_group("apart", "app")
+    fleet.add_server("m1", "app", "h1", group="apart")
+    fleet.add_server("m2", "app", "h3", group="apart")
+    # the emptiest host is the one that a server would be sent to, were it not for the group
+    fleet.add_server("x", "app", "h2")
+    world = scene(fleet)
+    world.apps["app"] = world.agrees("app", "LIVE_MIGRATE")
+    world.finish(world.start(hosts=["h1"]))
+    assert world.where("m1") == "h2"
+    assert world.asked_of_nova("os-migrateLive") == [("os-migrateLive", "m1")]

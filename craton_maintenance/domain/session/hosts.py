@@ -396,7 +396,8 @@ def _surveyed(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
         draft.block_host(host.key, Blocker.SERVICE_UNAVAILABLE, outcome.words)
         draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
         return
-    servers.found(draft, host, outcome.facts.get("servers", ()))
+    facts = outcome.facts
+    servers.found(draft, host, facts.get("servers", ()), facts.get("groups", ()))
     draft.host(host.key, surveyed=True)
     if host.surveyed:
         # what is known from elsewhere may be older than this look

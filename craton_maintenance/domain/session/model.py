@@ -259,6 +259,8 @@ class Server:
     #: vCPUs, MiB of memory, GiB of disk
     size: tuple[int, int, int] = (0, 0, 0)
     group_id: str | None = None
+    #: other servers that Nova lets it share no host with
+    apart: tuple[str, ...] = ()
     locked: bool = False
     #: it appeared after the others were asked
     late: bool = False

@@ -49,6 +49,9 @@ _DOUBT = 10.0
 
 _RUN = "run_plugin:"
 
+#: Nova's policy of groups whose members share no host.
+_APART = "anti-affinity"
+
 _MOVES = frozenset(
     {
         StepKind.LIVE_MIGRATE.value,
@@ -67,8 +70,16 @@ _FINISHING = frozenset({StepKind.CONFIRM_RESIZE.value, StepKind.START_SERVER.val
 # -- found on a host -----------------------------------------------------------------
 
 
-def found(draft: Draft, host: Host, facts: Sequence[Mapping[str, Any]]) -> None:
-    """A survey, or a failed proof, has shown these servers on a host: ask for the new ones."""
+def found(
+    draft: Draft,
+    host: Host,
+    facts: Sequence[Mapping[str, Any]],
+    groups: Sequence[Mapping[str, Any]] = (),
+) -> None:
+    """A survey, or a failed proof, has shown these servers on a host: ask for the new ones.
+
+    :param groups: Nova's, that have a member among them
+    """
     there = {fact["id"] for fact in facts}
     for server in draft.servers_of(host.key):
         if server.id not in there and server.state not in SERVER_OVER:
@@ -81,7 +92,7 @@ def found(draft: Draft, host: Host, facts: Sequence[Mapping[str, Any]]) -> None:
             continue
         if before is not None and before.host == host.key and before.state is ServerState.LEFT:
             continue
-        server = _new(draft, host, fact)
+        server = _new(draft, host, fact, groups)
         server = _still_out(before, server)
         draft.add_server(server)
         asked.append(server)
@@ -99,7 +110,9 @@ def _still_out(before: Server | None, server: Server) -> Server:
     )
 
 
-def _new(draft: Draft, host: Host, fact: Mapping[str, Any]) -> Server:
+def _new(
+    draft: Draft, host: Host, fact: Mapping[str, Any], groups: Sequence[Mapping[str, Any]]
+) -> Server:
     constraint = draft.known.constraints.get(fact["id"])
     group_id = fact.get("group_id")
     if constraint is not None and constraint.group_id is not None:
@@ -112,6 +125,15 @@ def _new(draft: Draft, host: Host, fact: Mapping[str, Any]) -> Server:
         status=fact["status"],
         size=tuple(fact.get("size") or (0, 0, 0)),
         group_id=group_id,
+        apart=tuple(
+            sorted(
+                member
+                for group in groups
+                if group["policy"] == _APART and fact["id"] in group["members"]
+                for member in group["members"]
+                if member != fact["id"]
+            )
+        ),
         locked=bool(fact.get("locked")),
         late=host.surveyed,
         hints=_hints(fact),
@@ -531,11 +553,23 @@ def _target(draft: Draft, server: Server) -> str | None:
         for size in sizes:
             if host in free:
                 free[host] = capacity.less(free[host], size)
-    free.pop(server.host.name, None)
+    for host in (server.host.name, *_of_members(draft, server)):
+        free.pop(host, None)
     target = capacity.place({server.id: server.size}, free).get(server.id)
     if target is not None:
         _goes_to(draft, server, target)
     return target
+
+
+def _of_members(draft: Draft, server: Server) -> set[str]:
+    """Hosts that others of its group are on, or on their way to."""
+    there = {
+        seen.host.name
+        for member in server.apart
+        if (seen := draft.known.servers.get(member)) is not None and seen.host is not None
+    }
+    sent = draft.session.capacity.get("sent", ())
+    return there | {host for member, host, _ in sent if member in server.apart}
 
 
 def _on_the_way(draft: Draft, but: Server) -> dict[str, list[tuple[int, int, int]]]:
