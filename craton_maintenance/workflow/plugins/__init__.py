@@ -5,6 +5,6 @@ Each is a plugin, named by an entry point in ``craton_maintenance.host_actions``
 """
 
 from craton_maintenance.workflow.plugins.registry import check, installed, known
-from craton_maintenance.workflow.plugins.run import run_plugin, time_limit
+from craton_maintenance.workflow.plugins.run import look, run_plugin, time_limit
 
-__all__ = ["check", "installed", "known", "run_plugin", "time_limit"]
+__all__ = ["check", "installed", "known", "look", "run_plugin", "time_limit"]

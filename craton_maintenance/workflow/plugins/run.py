@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ LOG = logging.getLogger(__name__)
 #: Seconds that :func:`run_plugin` may take besides the action's own limit: a command that does
 #: not end is killed, and its result written.
 MARGIN = 15.0
+
+
+#: How a host action has surely ended.
+_SURE = frozenset({Result.DONE, Result.REFUSED})
 
 
 def time_limit(conf: cfg.ConfigOpts, step: Step) -> float:
@@ -46,23 +51,7 @@ def run_plugin(
     if wrong:
         words = "; ".join(f"{field}: {problem}" for field, problem in wrong)
         return Outcome(Result.REFUSED, code="BAD_OPTIONS", words=words)
-    # a step that is done once more has another number, and is the same to the outside
-    number = int(step.params.get("step", step.number))
-    context = Context(
-        session_id=session_id,
-        step_id=f"{session_id}-{number}",
-        number=number,
-        host=step.host.name,
-        region=step.host.region,
-        stage=step.params.get("stage", "host"),
-        options=options,
-        limit=_limit(conf, action, options),
-        deadline=deadline,
-        server_id=server_id,
-        again=again,
-        state_dir=state_dir(conf),
-        keep=conf.sessions.command_output,
-    )
+    context = _context(conf, session_id, step, action, again, deadline)
     try:
         outcome = _begin(action, context) if not again else _begin_again(action, context)
     except Exception as error:  # code of others: it ends the step, not the engine
@@ -72,6 +61,52 @@ def run_plugin(
         return Outcome(Result.UNCLEAR, code="PLUGIN_ERROR", words=words)
     LOG.info("host action %s of step %s: %s", plugin, context.step_id, outcome.result.value)
     return outcome
+
+
+def look(conf: cfg.ConfigOpts, session_id: str, step: Step) -> Outcome | None:
+    """How a step that another process has begun has ended; waits for nothing, and does nothing.
+
+    :returns: None where it still runs, or nobody knows
+    """
+    plugin = step.params.get("plugin")
+    action = registry.installed().get(plugin) if isinstance(plugin, str) else None
+    if action is None:
+        return None
+    context = _context(conf, session_id, step, action, True, time.monotonic())
+    try:
+        found = action.look(context)
+    except Exception as error:  # code of others
+        LOG.error("host action %s of step %s: %s", plugin, context.step_id, type(error).__name__)
+        return None
+    return found if found is not None and found.result in _SURE else None
+
+
+def _context(
+    conf: cfg.ConfigOpts,
+    session_id: str,
+    step: Step,
+    action: HostAction,
+    again: bool,
+    deadline: float,
+) -> Context:
+    options = step.params.get("options", {})
+    # a step that is done once more has another number, and is the same to the outside
+    number = int(step.params.get("step", step.number))
+    return Context(
+        session_id=session_id,
+        step_id=f"{session_id}-{number}",
+        number=number,
+        host=step.host.name,
+        region=step.host.region,
+        stage=step.params.get("stage", "host"),
+        options=options,
+        limit=_limit(conf, action, options),
+        deadline=deadline,
+        server_id=step.server_id or step.params.get("server_id"),
+        again=again,
+        state_dir=state_dir(conf),
+        keep=conf.sessions.command_output,
+    )
 
 
 def _begin_again(action: HostAction, context: Context) -> Outcome:
