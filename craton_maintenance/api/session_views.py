@@ -5,10 +5,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from craton_maintenance.domain import times, window
+from craton_maintenance.domain.scope import HostKey
+from craton_maintenance.domain.session.estimate import estimate
 from craton_maintenance.domain.session.model import (
     HOST_OVER,
     SERVER_OVER,
     Blocker,
+    Host,
+    HostState,
     NoticeStatus,
     State,
 )
@@ -21,6 +25,10 @@ def _time(value: Any) -> str | None:
     if isinstance(value, str):
         value = dt.datetime.fromisoformat(value)
     return None if value is None else times.text(value)
+
+
+def _moment(value: str | None) -> dt.datetime | None:
+    return None if value is None else dt.datetime.fromisoformat(value)
 
 
 def _problem(data: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -101,6 +109,24 @@ class SessionViews:
         return {name: shown[name] for name in (*names, "maintenance_at", "maintenance_end")} | {
             name: getattr(row, name) for name in counts
         }
+
+    def estimate(self, row: Any, hosts: Iterable[Any]) -> dict[str, Any] | None:
+        """When all hosts are expected to be done; None: nothing tells, or nothing is left."""
+        if row.finished_at is not None:
+            return None
+        known = [
+            Host(
+                HostKey(one.region, one.host),
+                HostState(one.state),
+                began_at=_moment(one.data.get("began_at")),
+                ended_at=_moment(one.data.get("ended_at")),
+            )
+            for one in hosts
+        ]
+        found = estimate(known, self._now)
+        if found is None:
+            return None
+        return {"ends_at": times.text(found.ends_at.replace(microsecond=0)), "hosts": found.hosts}
 
     def blockers(
         self,

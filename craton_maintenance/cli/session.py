@@ -200,7 +200,8 @@ class Detail(base.ShowOne):
         found = self.client.session_detail(parsed_args.session)
         names, values = fields({x: y for x, y in found["session"].items() if x != "hosts"})
         parts = tuple(readable(found[name]) for name, readable in self._PARTS.items())
-        return (*names, *self._PARTS), (*values, *parts)
+        ends = found["estimate"] and columns.Time(found["estimate"]["ends_at"])
+        return (*names, "expected_end", *self._PARTS), (*values, ends, *parts)
 
 
 class Watch(base.Lister):

@@ -1,5 +1,6 @@
 """What is pending for a project, for an application that was away and lost its place."""
 
+import datetime as dt
 from collections.abc import Callable
 
 from tests.sessions.scene import Scene
@@ -58,3 +59,17 @@ def test_that_all_is_done_is_told_and_not_waited_for_where_nobody_hears(
     # who comes back finds it in the history all the same
     states = [one["payload"].get("state") for one in world.member("app").events()]
     assert "MAINTENANCE_COMPLETE" in states
+
+
+def test_an_end_is_expected_once_a_host_is_done(scene: Callable[..., Scene]) -> None:
+    world = scene({"h1": [], "h2": [], "h3": []})
+    session = world.start(hosts=["h1", "h2"])
+    world.run_for(1)
+    assert world.detail(session)["estimate"] is None
+    world.run(lambda: "returned" in world.host_states(session).values())
+    expected = world.detail(session)["estimate"]
+    assert expected["hosts"] == 1
+    world.finish(session)
+    late = (world.now - dt.datetime.fromisoformat(expected["ends_at"])).total_seconds()
+    assert abs(late) < 15
+    assert world.detail(session)["estimate"] is None

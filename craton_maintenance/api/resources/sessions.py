@@ -102,6 +102,7 @@ class SessionDetail(Resource):
             "steps": [session_views.step(one) for one in steps],
             "orders": [session_views.order(one) for one in waiting],
             "blockers": views.blockers(row, hosts, servers, notices),
+            "estimate": views.estimate(row, hosts),
         }
 
 

@@ -179,6 +179,7 @@ def test_detail(service, cli):
         ],
         "orders": [{"command": "pause", "actor": "admin"}],
         "blockers": [problem | {"host": host}],
+        "estimate": {"ends_at": "2030-01-31T23:00:00Z", "hosts": 1},
     }
     service.answer(document)
     out = cli("session", "detail", SESSION_ID).out
@@ -222,7 +223,9 @@ def test_watch_says_what_a_session_waits_for(service, cli, monkeypatch):
     since = "2030-01-31T22:00:00Z"
     waits = {"code": "BUDGET", "words": "group g can't lose a member now", "since": since}
     parts = {part: [] for part in ("hosts", "servers", "notices", "steps", "orders")}
-    detail = {"session": session(), "window": window(), **parts, "blockers": [waits]}
+    detail = {"session": session(), "window": window(), **parts, "blockers": [waits]} | {
+        "estimate": None
+    }
     for looks in (4, 3):  # the second time it is no news
         for _ in range(looks):
             service.answer(session())
