@@ -140,9 +140,12 @@ def _step_ended(draft: Draft, step: Step, outcome: Outcome) -> None:
     if step.kind is StepKind.SURVEY_CAPACITY:
         if draft.session.survey == step.number:
             _capacity(draft, step, outcome)
-    elif step.server_id is not None and step.server_id in draft.servers:
+        return
+    server = draft.servers.get(step.server_id or "")
+    if server is not None and server.step == step.number:
         servers.step_ended(draft, step, outcome)
     else:
+        # a host's step may name a server, whose resize it confirms
         hosts.step_ended(draft, step, outcome)
 
 
