@@ -518,6 +518,8 @@ def _verified(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
             Blocker.VERIFY_FAILED,
             f"{host.key.name} is not well after the work: {words}; it stays disabled",
         )
+    elif outcome.result is Result.REFUSED:
+        draft.block_host(host.key, Blocker.SERVICE_UNAVAILABLE, words)
 
 
 def _enabled(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
@@ -526,7 +528,7 @@ def _enabled(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
         if host.state is HostState.VERIFYING:
             _returned(draft, draft.hosts[host.key])
         return
-    if outcome.result is Result.REFUSED and outcome.code != "NOT_FOUND":
+    if outcome.result is Result.REFUSED and not outcome.facts.get("gone"):
         # it is ours, and Nova does not take it
         words = f"{host.key.name} can't be enabled: {outcome.words}"
         draft.block_host(host.key, Blocker.SERVICE_UNAVAILABLE, words)

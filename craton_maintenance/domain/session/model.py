@@ -411,7 +411,8 @@ class StepKind(enum.StrEnum):
     #: params ``reason``; facts ``changed`` (found with our reason it counts as changed by us),
     #: ``status``, ``reason`` (as found before)
     DISABLE_HOST = "disable_host"
-    #: params ``reason`` (ours); facts ``enabled``, ``reason`` (as found)
+    #: params ``reason`` (ours); facts ``enabled``, ``reason`` (as found), ``gone``: Nova has no
+    #: service there
     ENABLE_HOST = "enable_host"
     #: facts ``servers``, ``groups: [{id, project_id, name, policy, members}]``, ``up``
     SURVEY_HOST = "survey_host"

@@ -219,4 +219,4 @@ def _not_well(found: Service, since: dt.datetime) -> str:
 
 def _no_service(step: Step) -> Outcome:
     words = f"Nova has no nova-compute on host {step.host.name}"
-    return Outcome(Result.REFUSED, code="NOT_FOUND", words=words)
+    return Outcome(Result.REFUSED, {"gone": True}, "NOT_FOUND", words)
