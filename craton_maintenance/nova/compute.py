@@ -13,6 +13,7 @@ from typing import Any
 from keystoneauth1 import exceptions
 from oslo_config import cfg
 
+from craton_maintenance.domain.session.model import Outcome, Result
 from craton_maintenance.nova.actions import Actions
 from craton_maintenance.nova.answers import Unreadable
 from craton_maintenance.nova.credentials import Region
@@ -61,6 +62,13 @@ class Cloud:
         """What changes something; raises as :attr:`reads`."""
         return self._connected()[1]
 
+    def looking_only(self, words: str) -> "Cloud":
+        """The same to whoever looks; what would change something is not sent.
+
+        :param words: why not
+        """
+        return _LookingOnly(self, words)
+
     def _connected(self) -> tuple[Reads, Actions]:
         pair = getattr(self._here, "pair", None)
         if pair is None:
@@ -77,6 +85,26 @@ class Cloud:
             Reads(session, where, version, conf.nova.read_retries, conf.nova.timeout),
             Actions(session, where, version, conf.sessions.call_timeout),
         )
+
+
+class _LookingOnly(Cloud):
+    """A region in which nothing is begun any more."""
+
+    def __init__(self, cloud: Cloud, words: str) -> None:
+        self.__dict__.update(cloud.__dict__)
+        self._words = words
+
+    @property
+    def actions(self) -> Actions:
+        return _NoActions(self._words)
+
+
+class _NoActions(Actions):
+    def __init__(self, words: str) -> None:
+        self._words = words
+
+    def send(self, method: str, path: str, body: Any = None) -> Outcome:
+        return Outcome(Result.LATER, words=self._words)
 
 
 def negotiate(reads: Reads, endpoint: str | None) -> tuple[int, int]:

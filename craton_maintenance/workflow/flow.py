@@ -88,10 +88,17 @@ class Doer:
             if cloud is None:
                 words = f"no cloud is configured for region {step.host.region}"
                 return Outcome(Result.LATER, words=words)
+            if self._is_late(step):
+                cloud = cloud.looking_only("the window's end has passed")
             return ways.perform(cloud, step, again, until)
         except Exception as error:  # a fault of ours must not leave the step without an end
             LOG.exception("step %s of session %s failed", step.number, session_id)
             return Outcome(Result.UNCLEAR, code="INTERNAL", words=type(error).__name__)
+
+    def _is_late(self, step: Step) -> bool:
+        """Whether it must not be begun any more; whether it was begun is still looked at."""
+        last = step.params.get("not_after")
+        return last is not None and self._service.clock() >= dt.datetime.fromisoformat(last)
 
     def end(self, session_id: str, step: Step, fence: int, outcome: Outcome) -> None:
         """Store how a step ended, for the session to decide on.

@@ -60,6 +60,9 @@ _MOVES = frozenset(
     }
 )
 
+#: Steps that take a server away from its users; they are not begun after the window's end.
+_TAKES_OUT = _MOVES | {StepKind.STOP_SERVER.value, StepKind.OFFLOAD_SERVER.value}
+
 #: Moves that a target may be named for; an evacuation goes where the scheduler says.
 _TO_A_TARGET = frozenset({StepKind.LIVE_MIGRATE.value, StepKind.COLD_MIGRATE.value})
 
@@ -505,6 +508,8 @@ def _begin(draft: Draft, server: Server) -> None:
         target = _target(draft, server)
         if target is not None:
             params["target"] = target
+    if kind in _TAKES_OUT:
+        params |= _not_after(draft)
     if kind.startswith(_RUN):
         flow = draft.known.flows.get((server.action or "").removeprefix(FLOW))
         index = int(kind.removeprefix(_RUN))
@@ -516,6 +521,12 @@ def _begin(draft: Draft, server: Server) -> None:
     else:
         number = draft.do(StepKind(kind), server.host, server.id, params)
     draft.server(server.id, step=number)
+
+
+def _not_after(draft: Draft) -> dict[str, Any]:
+    """Whoever does a step late, as another engine has died at it, begins nothing after the end."""
+    closes = draft.known.window.closes
+    return {} if closes is None else {"not_after": closes.isoformat()}
 
 
 def _newest_migration(draft: Draft, server: Server) -> int:
@@ -862,7 +873,9 @@ def _again(draft: Draft, server: Server) -> None:
         return
     kind = StepKind(server.todo[0])
     # a move is known by its number; the others see from the server whether they have to act
-    params = {"again": True, "migration": server.migration_before} if kind in _MOVES else {}
+    params = _not_after(draft) if kind in _TAKES_OUT else {}
+    if kind in _MOVES:
+        params |= {"again": True, "migration": server.migration_before}
     number = draft.do(kind, server.host, server.id, params)
     draft.server(server.id, step=number, problem=None, awaits_until=None)
 
