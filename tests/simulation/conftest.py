@@ -3,7 +3,7 @@
 import os
 
 #: Schedules of the sample, and of the full run.
-_SAMPLE, _FULL = 20, 10_000
+_SAMPLE, _FULL = 100, 10_000
 
 #: Each of these has found something once.
 REGRESSIONS: tuple[int, ...] = (12, 23, 31)

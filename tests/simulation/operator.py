@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from craton_maintenance import simcloud
-from craton_maintenance.domain.session.model import Blocker, Session, State
+from craton_maintenance.domain.session.model import ABORTED, Blocker, Session, State
+from craton_maintenance.simcloud.model import UNFINISHED
 from craton_maintenance.simcloud.nova.services import set_status
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 #: Looks at a session after which it is aborted, and after which something is wrong.
 _ABORT, _WRONG = 15, 60
+
+#: Looks at one blocker after which a server is given up.
+_PATIENT = 6
 
 #: What only takes time.
 _TIME = frozenset({Blocker.AWAITING_REPLY, Blocker.BUDGET, Blocker.HOST_HELD})
@@ -26,6 +30,7 @@ class Operator:
         self._world = world
         self._rng = random.Random(f"operator {world.schedule.seed}")
         self._looks: Counter[str] = Counter()
+        self._seen: Counter[str] = Counter()
 
     def look_after(self, session: Session) -> None:
         """Nothing has happened for a while."""
@@ -45,8 +50,28 @@ class Operator:
         if session.state is State.PAUSED and not session.aborting:
             self._resume(session)
         for one in blockers:
+            about = f"{one['code']} {one.get('server_id')} {one.get('host')}"
+            self._seen[about] += 1
+            if self._seen[about] > _PATIENT:
+                self._give_up(one)
             self._mend(session, one)
         world.synchronise()
+
+    def _give_up(self, blocker: dict[str, Any]) -> None:
+        """What nothing has helped against is done away with."""
+        world = self._world
+        servers = {blocker["server_id"]} if "server_id" in blocker else set()
+        if "host" in blocker:
+            name = blocker["host"]["name"]
+            if not world.cloud.hosts[name].alive:
+                simcloud.start_compute(world.cloud, name)
+            servers = {
+                one.server_id
+                for one in world.cloud.migrations.values()
+                if name in (one.source, one.dest) and one.status in UNFINISHED
+            }
+        for server in sorted(servers & world.cloud.servers.keys()):
+            world.call("admin", "DELETE", f"/servers/{server}")
 
     def _blockers(self, session_id: str) -> list[dict[str, Any]]:
         answer = self._world.operator.get(f"/v1/maintenance/{session_id}/detail")
@@ -83,6 +108,7 @@ class Operator:
                 {"end": closes.isoformat()},
             )
             world.note(f"window is extended to {closes}: {answer.status_code}")
+            world.windows_changed()
             if answer.status_code == 200:
                 world.judge.sessions[session.id].closes = closes
             else:
@@ -93,6 +119,8 @@ class Operator:
             world.give_order(session.id, {"action": rng.choice(["resume", "retry"])})
 
     def _mend(self, session: Session, blocker: dict[str, Any]) -> None:
+        if blocker["code"] == ABORTED:
+            return
         code = Blocker(blocker["code"])
         self._world.note(f"operator mends {blocker}")
         host = blocker.get("host", {}).get("name")

@@ -208,7 +208,8 @@ class Simulation(World):
         self.writes = 0
         self.crash_in: int | None = None
         self.must_look = False
-        self._is_moved = False
+        #: windows have to be brought up to date; and when the next one is due
+        self._is_moved, self._windows_at = True, 0.0
         self._look_at: float | None = None
         self._acting: list[Engine] = []
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
@@ -276,6 +277,9 @@ class Simulation(World):
             grid = self.schedule.watch
             self._look_at = (math.floor(self.elapsed / grid) + 1) * grid
 
+    def windows_changed(self) -> None:
+        self._windows_at = 0.0
+
     def looked(self) -> None:
         self.must_look = False
         self._is_moved = True
@@ -307,6 +311,10 @@ class Simulation(World):
     def pass_time(self, seconds: float) -> None:
         self.pass_to(self.elapsed + seconds)
 
+    @staticmethod
+    def _ahead(moment: dt.datetime) -> float:
+        return (moment - BEGIN).total_seconds()
+
     def _next(self) -> float:
         """The next moment at which something is due."""
         found = [one for one, _, _ in self._agenda[:1]]
@@ -316,11 +324,13 @@ class Simulation(World):
             grid = self.schedule.watch
             found.append(math.ceil((due - BEGIN.timestamp()) / grid) * grid)
         with self.service.database.read() as connection:
-            moments = [store.next_due(connection), window_store.next_due(connection)]
+            windows = window_store.next_due(connection)
+            self._windows_at = math.inf if windows is None else self._ahead(windows)
+            moments = [store.next_due(connection), windows]
             for step in store.unended_steps(connection, 1000):
                 moments.append(step.must_end_by if step.status == "claimed" else step.not_before)
                 found.append(self.elapsed + 5.0)
-        found += [(one - BEGIN).total_seconds() for one in moments if one is not None]
+        found += [self._ahead(one) for one in moments if one is not None]
         found += [engine.frozen_until for engine in self.engines]
         ahead = [one for one in found if one > self.elapsed]
         return min(ahead, default=self.elapsed + _PATIENCE)
@@ -336,11 +346,12 @@ class Simulation(World):
             self.must_look = self._look_at is not None and self._look_at <= self.elapsed
             if self.must_look:
                 self._look_at = None
-            if polls or self._is_moved:
-                self._is_moved = False
+            if self._is_moved or self._windows_at <= self.elapsed:
+                self._is_moved, self._windows_at = False, math.inf
                 self.engine()
             engines = len(self.engines)
             for engine in list(self.engines):
+                # whoever is the first takes what is there
                 self._let_work(engine, polls)
             # what a dead engine would have told is found by looking
             polls = len(self.engines) != engines
@@ -467,6 +478,7 @@ class Simulation(World):
         assert answer.status_code == 200, answer.text
         session = answer.json["session_id"]
         self.windows[session] = answer.json["window_id"]
+        self._windows_at = 0.0
         self.judge.sessions[session] = Asked(
             session,
             frozenset(planned.hosts),
@@ -483,6 +495,7 @@ class Simulation(World):
 
     def synchronise(self) -> None:
         """As a synchronisation that is due; Nova may fail."""
+        self._is_moved = True
         try:
             self.sync()
         except _NOVA_FAILS as error:
@@ -758,7 +771,10 @@ def play(folder: Path, schedule: Schedule) -> Simulation:
     try:
         world.play()
     except Exception as error:
-        end = "\n".join(world.trace[-120:])
+        trace = world.trace
+        if len(trace) > 200:
+            trace = [*trace[:110], "...", *trace[-90:]]
+        end = "\n".join(trace)
         raise Failed(
             f"{schedule}\n{end}\n{world.blockers()}\nseed {schedule.seed}: {error!r}"
         ) from error

@@ -145,7 +145,7 @@ def of(seed: int) -> Schedule:
         troubles=troubles,
         engines=rng.choice([1, 1, 2]),
         watch=rng.choice([1.0, 2.0, 5.0]),
-        sync=rng.choice([60.0, 300.0]),
+        sync=rng.choice([120.0, 600.0]),
     )
 
 
@@ -281,7 +281,7 @@ def _policy(rng: random.Random) -> dict[str, Any]:
         "late_server_wait": rng.choice([10.0, 60.0]),
         "verify_timeout": rng.choice([60.0, 200.0]),
         "proof_valid": rng.choice([5.0, 30.0]),
-        "retry_pause": rng.choice([3.0, 5.0]),
+        "retry_pause": rng.choice([5.0, 20.0]),
         "force_complete": rng.random() < 0.3,
         "cold_fallback": rng.random() < 0.3,
         "max_postponements": rng.choice([0, 1, 3]),

@@ -241,6 +241,8 @@ def _observe_acting(draft: Draft, server: Server) -> None:
         _gone(draft, server)  # deleted, by its owner
     elif _has_worked(kind, server, seen, move):
         _next(draft, draft.server(server.id, status=seen.status))
+    elif _has_left(kind, server, seen, move):
+        _gone(draft, server)
     elif _has_failed(kind, server, seen, move):
         words = f"{kind} of {server.id} ended as {move.status if move else seen.status}"
         failed(draft, draft.server(server.id, status=seen.status), words)
@@ -273,6 +275,19 @@ def _has_worked(kind: str, server: Server, seen: Seen, move: Move | None) -> boo
         case StepKind.OFFLOAD_SERVER:
             return seen.host is None
     return True
+
+
+def _has_left(kind: str, server: Server, seen: Seen, move: Move | None) -> bool:
+    """Somebody else has moved it while it was to be stopped, or to be moved in another way."""
+    if seen.host == server.host:
+        return False
+    if kind in (StepKind.STOP_SERVER, StepKind.OFFLOAD_SERVER):
+        return True
+    other: Mapping[str, str] = {
+        StepKind.LIVE_MIGRATE: "finished",
+        StepKind.COLD_MIGRATE: "completed",
+    }
+    return move is not None and move.status == other.get(kind)
 
 
 def _has_failed(kind: str, server: Server, seen: Seen, move: Move | None) -> bool:
@@ -776,6 +791,11 @@ def _ask_again(draft: Draft, server: Server) -> None:
 def _stuck(draft: Draft, server: Server) -> None:
     """Its effect did not come in time."""
     kind = server.todo[0]
+    seen = draft.known.servers.get(server.id)
+    if kind in _TAKES_OUT and seen is not None and seen.host != server.host:
+        # it was elsewhere before we asked
+        _gone(draft, server)
+        return
     if kind != StepKind.LIVE_MIGRATE:
         draft.block_server(
             server.id,
