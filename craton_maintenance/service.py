@@ -39,9 +39,15 @@ class Bell:
     def __init__(self) -> None:
         self.event = threading.Event()
         self.count = 0
+        #: how often it was rung for the end of something
+        self.ended = 0
 
     def ring(self) -> None:
         self.count += 1
+        self.event.set()
+
+    def ring_end(self) -> None:
+        self.ended += 1
         self.event.set()
 
 

@@ -31,7 +31,6 @@ from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session.model import (
     HOST_OVER,
     OVER,
-    OVER,
     Blocker,
     Host,
     HostState,
@@ -564,11 +563,37 @@ _RUNNING = ("accepted", "queued", "preparing", "running", "pre-migrating", "migr
 _MOVES = (ServerState.ACTING.value, ServerState.OWN_ACTION.value)
 
 
-def work_in(connection: sa.Connection, region: str) -> Work:
-    """What sessions do in a region."""
-    held = sa.select(session_holds.c.host).where(session_holds.c.region == region).limit(1)
-    acting = connection.execute(
-        sa.select(session_servers.c.data, nova_servers.c.host, nova_migrations.c.status)
+@dataclasses.dataclass(frozen=True, slots=True)
+class Mover:
+    """A server that is being moved, by us or by its owner."""
+
+    #: name of the host that it leaves
+    host: str
+    #: it is on another one
+    is_away: bool
+    #: of the migration, as seen last; None: it was not seen
+    status: str | None
+    #: its group, if that counts it as out
+    group: str | None
+    by_us: bool
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether it is elsewhere, and its migration's record is not known to have ended."""
+        return self.is_away and self.status in (None, *_RUNNING)
+
+
+def movers_in(connection: sa.Connection, region: str) -> list[Mover]:
+    """Servers that are moved in a region."""
+    rows = connection.execute(
+        sa.select(
+            session_servers.c.data,
+            session_servers.c.state,
+            session_servers.c.out_of_group,
+            nova_servers.c.host,
+            nova_migrations.c.migration_id,
+            nova_migrations.c.status,
+        )
         .outerjoin(
             nova_servers,
             (nova_servers.c.id == session_servers.c.server_id) & (nova_servers.c.region == region),
@@ -579,16 +604,82 @@ def work_in(connection: sa.Connection, region: str) -> Work:
             & (nova_migrations.c.region == region),
         )
         .where(session_servers.c.state.in_(_MOVES))
-    ).all()
-    acting = [row for row in acting if row.data["host"][0] == region]
-    if any(
-        row.host not in (None, row.data["host"][1]) and row.status in (None, *_RUNNING)
-        for row in acting
-    ):
+    )
+    return [
+        Mover(
+            host=row.data["host"][1],
+            is_away=row.host not in (None, row.data["host"][1]),
+            status=(
+                row.status
+                if (row.migration_id or 0) > row.data.get("migration_before", 0)
+                else None
+            ),
+            group=row.out_of_group,
+            by_us=row.state == ServerState.ACTING.value,
+        )
+        for row in rows
+        if row.data["host"][0] == region
+    ]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Waiting:
+    """What is begun once something that is under way has ended."""
+
+    #: names of hosts with servers that are to be moved and are not yet
+    hosts: frozenset[str]
+    #: groups of which a member waits until another one is back
+    groups: frozenset[str]
+
+
+def waiting_in(connection: sa.Connection, region: str) -> Waiting:
+    """What waits in a region; of groups, what waits in any."""
+    found = [
+        row.data
+        for row in connection.execute(
+            sa.select(session_servers.c.data).where(
+                session_servers.c.state == ServerState.READY.value
+            )
+        )
+    ]
+    return Waiting(
+        hosts=frozenset(one["host"][1] for one in found if one["host"][0] == region),
+        groups=frozenset(
+            one["group_id"]
+            for one in found
+            if one.get("group_id") and (one.get("problem") or {}).get("code") == Blocker.BUDGET
+        ),
+    )
+
+
+def is_moved(connection: sa.Connection, server_id: str) -> bool:
+    """Whether a session moves a server, or waits for its owner to."""
+    found = connection.execute(
+        sa.select(session_servers.c.session_id)
+        .where(session_servers.c.server_id == server_id, session_servers.c.state.in_(_MOVES))
+        .limit(1)
+    )
+    return found.first() is not None
+
+
+def work_in(connection: sa.Connection, region: str, movers: Sequence[Mover] | None = None) -> Work:
+    """What sessions do in a region.
+
+    :param movers: of the region, if they were read already
+    """
+    if movers is None:
+        movers = movers_in(connection, region)
+    if any(one.has_arrived for one in movers):
         return Work.ARRIVED
-    if acting:
+    if movers:
         return Work.MOVING
-    return Work.NOTHING if connection.execute(held).first() is None else Work.HOLDING
+    return Work.HOLDING if held_in(connection, region) else Work.NOTHING
+
+
+def held_in(connection: sa.Connection, region: str) -> list[str]:
+    """Names of the hosts that sessions hold in a region."""
+    held = sa.select(session_holds.c.host).where(session_holds.c.region == region)
+    return sorted(connection.execute(held).scalars())
 
 
 def get(connection: sa.Connection, session_id: str) -> Row | None:

@@ -80,6 +80,14 @@ def _moved(service: Service, region: str) -> None:
         service.database.write(wake)
 
 
+def _ended(service: Service, region: str, server_id: str) -> None:
+    """How a move of ours went is looked up."""
+    with service.database.read() as connection:
+        is_ours = sessions.is_moved(connection, server_id)
+    if is_ours:
+        service.moved[region].ring_end()
+
+
 class Endpoint:
     """Takes notifications, as oslo.messaging calls it."""
 
@@ -88,12 +96,15 @@ class Endpoint:
         hints: Hints,
         stopping: threading.Event,
         moved: Callable[[], None] = lambda: None,
+        ended: Callable[[str], None] = lambda server_id: None,
     ) -> None:
         """
         :param moved: called when a server or a host is another by now
+        :param ended: called with a server's id when the record of its move is about to end
         """
         self._hints = hints
         self._moved = moved
+        self._ended = ended
         self._stopping = stopping
         self._pause = _FIRST_PAUSE
         #: kinds of bad messages that were logged
@@ -133,6 +144,9 @@ class Endpoint:
             LOG.debug("%s: %s", event_type, effect.name)
             if effect in (Effect.MOVED, Effect.SHOWN):
                 self._moved()
+        server_id = notifications.moved(event_type, payload)
+        if server_id is not None:
+            self._ended(server_id)
 
     def _log_once(self, event_type: str, why: str, error: Exception | None = None) -> None:
         if (event_type, why) not in self._logged and len(self._logged) < 1000:
@@ -157,7 +171,10 @@ class Listener:
         self._url = url
         self._stopping = threading.Event()
         self._endpoint = Endpoint(
-            Hints(service, region), self._stopping, partial(_moved, service, region)
+            Hints(service, region),
+            self._stopping,
+            partial(_moved, service, region),
+            partial(_ended, service, region),
         )
         self._thread = threading.Thread(target=self._run, name=self.name, daemon=True)
 

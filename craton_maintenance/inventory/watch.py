@@ -33,6 +33,9 @@ _LONGEST, _FIRST = dt.timedelta(days=7), dt.timedelta(hours=1)
 
 _HOST = store.SERVER.index("host")
 
+#: Statuses of migrations after which the server is where it was to go.
+_ARRIVED = frozenset({"completed", "confirmed", "finished"})
+
 
 @dataclasses.dataclass(slots=True)
 class _Difference:
@@ -86,6 +89,11 @@ class Watch:
                 return False
             servers_since, migrations_since = self._since(connection, sync, began, full)
         found = changes.read(self._cloud.reads, servers_since, migrations_since, began, servers)
+        if not servers:
+            with database.read() as connection:
+                behind = self._is_behind(connection, found)
+            if behind:
+                return self.look(full)
         with database.read() as connection:
             changed: bool | None = bool(self._compare(connection, found, began, full))
         if changed:
@@ -121,11 +129,21 @@ class Watch:
         self, connection: sa.Connection, sync: sa.Row[Any], began: dt.datetime, full: bool
     ) -> tuple[dt.datetime | None, dt.datetime]:
         """Since when servers and migrations are asked for; None: all."""
-        if self._mark is not None and not full:
-            return self._mark - OVERLAP, (self._moved_at or self._mark) - OVERLAP
+        servers_since = self._mark - OVERLAP if self._mark else sync.started_at - _BEFORE_SYNC
+        if self._moved_at is not None and not full:
+            return servers_since, self._moved_at - OVERLAP
         known_at = store.newest_migration_at(connection, self._region) or began
         back = max(min(known_at, began - _FIRST), began - _LONGEST)
-        return None if full else sync.started_at - _BEFORE_SYNC, back - OVERLAP
+        return None if full else servers_since, back - OVERLAP
+
+    def _is_behind(self, connection: sa.Connection, found: Changes) -> bool:
+        """Whether a server has arrived that is not known to have: it was not heard of.
+
+        Its record must not be known to have ended before its place is.
+        """
+        ended = {one for one, record in found.migrations.items() if record.status in _ARRIVED}
+        known = store.servers_of(connection, self._region, ended)
+        return any(known[one][_HOST] == found.migrations[one].source for one in known)
 
     def _write(
         self,

@@ -46,6 +46,8 @@ class Cloud:
         self._conf = conf
         self._region = region
         self._here = threading.local()
+        #: of Nova's API, once somebody has asked
+        self._version: tuple[int, int] | None = None
         #: uuids of hypervisors by service's host, as listed last; a hint only
         self.hypervisors: Mapping[str, tuple[str, ...]] = {}
 
@@ -80,7 +82,10 @@ class Cloud:
         session = region.session()
         where: dict[str, Any] = {"region_name": region.region_name, "interface": region.interface}
         reads = Reads(session, where, (2, 1), conf.nova.read_retries, conf.nova.timeout)
-        version = negotiate(reads, session.get_endpoint(service_type="compute", **where))
+        version = self._version or negotiate(
+            reads, session.get_endpoint(service_type="compute", **where)
+        )
+        self._version = version
         return (
             Reads(session, where, version, conf.nova.read_retries, conf.nova.timeout),
             Actions(session, where, version, conf.sessions.call_timeout),

@@ -43,6 +43,18 @@ _THERE = frozenset(
         "unshelve.end",
     )
 )
+#: What is sent last of a move, before its record ends, or just after. The source of a live
+#: migration says so once it has cleaned up, long after the server has arrived.
+_ENDS = frozenset(
+    f"{_INSTANCE}{name}"
+    for name in (
+        "live_migration_post.end",
+        "live_migration_rollback.end",
+        "resize_confirm.end",
+        "resize_finish.end",
+        "resize_revert.end",
+    )
+)
 #: It is on no host any more, whichever one the payload names.
 _OFFLOADED = f"{_INSTANCE}shelve_offload.end"
 _DELETED = f"{_INSTANCE}delete.end"
@@ -101,6 +113,14 @@ class ServiceChanged:
 
 
 Fact = Placed | Gone | ServiceChanged
+
+
+def moved(event_type: str, payload: Any) -> str | None:
+    """The server whose migration's record is about to end, or has; None: none is.
+
+    :raises Malformed: it should say which, and does not
+    """
+    return _text(_data(payload), "uuid", 36) if event_type in _ENDS else None
 
 
 def read(event_type: str, payload: Any, sent_at: dt.datetime) -> Fact | None:

@@ -9,6 +9,7 @@ import dataclasses
 import datetime as dt
 import email.utils
 import logging
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,6 +26,9 @@ _PLACEMENT = (1, 29)
 
 #: Nova's own limit of a page, unless its operator has changed it.
 _PAGE = 1000
+
+#: Seconds for which one look does for several servers that are acted on one after the other.
+_MOMENT = 2.0
 
 #: Times that a list is begun anew because its marker vanished between two pages.
 _RESTARTS = 5
@@ -97,6 +101,9 @@ class Reads:
         self._where = where
         self._retries = retries
         self._timeout = timeout
+        #: what :meth:`look_together` has shown, and until when that is good enough
+        self._shown: dict[str, dict[str, Any]] = {}
+        self._shown_until = 0.0
 
     def get(self, path: str, service: str = "compute", **query: Any) -> Any:
         """The JSON of one answer.
@@ -178,22 +185,34 @@ class Reads:
         """
         return self._list("/servers/detail", "servers", sure=sure, all_tenants=1, **query)
 
-    def servers_on(self, host: str) -> list[dict[str, Any]]:
+    def servers_on(self, host: str, sure: bool = True) -> list[dict[str, Any]]:
         """Servers on exactly this host; databases compare names less strictly.
 
+        :param sure: that there is none on a further page
         :raises Partial: a server's cell does not answer, or we do not see where servers are
         """
         found = []
-        for server in self.servers(host=host):
+        for server in self.servers(host=host, sure=sure):
             if host_of(server) == host:
                 found.append(server)
         return found
+
+    def look_together(self, host: str) -> None:
+        """Look once for several servers of a host that are asked for in a moment.
+
+        :raises Partial: as :meth:`servers_on`
+        """
+        self._shown = {server["id"]: server for server in self.servers_on(host, sure=False)}
+        self._shown_until = time.monotonic() + _MOMENT
 
     def server(self, server_id: str) -> dict[str, Any] | None:
         """A server; None: there is none.
 
         :raises Partial: its cell does not answer
         """
+        shown = self._shown.pop(server_id, None)
+        if shown is not None and time.monotonic() < self._shown_until:
+            return shown
         try:
             body = self.get(f"/servers/{server_id}")
         except exceptions.NotFound:

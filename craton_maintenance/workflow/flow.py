@@ -1,10 +1,12 @@
 """Steps as TaskFlow flows, in memory only: each task records its own row.
 
-A flow takes one subject, a host or a server, through the steps that are to be done for it
-now, and ends at each wait: what follows is the session's next decision.  After a crash
-the flow is made again from the rows that have not ended.
+A flow takes one subject, a host, a server, or servers that leave their host together,
+through the steps that are to be done for it now, and ends at each wait: what follows is the
+session's next decision.  After a crash the flow is made again from the rows that have not
+ended.
 """
 
+import contextlib
 import datetime as dt
 import logging
 import math
@@ -14,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import taskflow.engines
+from keystoneauth1 import exceptions
 from sqlalchemy import exc
 from taskflow import task
 from taskflow.patterns.linear_flow import Flow
@@ -32,6 +35,9 @@ _MARGIN = 10.0
 
 #: Calls that a step makes one after the other at most, each within its time-out.
 _CALLS = 4
+
+#: What is begun for several servers of a host at a time.
+_MOVES = frozenset({StepKind.LIVE_MIGRATE.value, StepKind.COLD_MIGRATE.value})
 
 #: Seconds between tries to store how a step ended.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
@@ -74,6 +80,14 @@ class Doer:
         if claimed:
             self._until[row.session_id, row.number] = until
         return claimed
+
+    def look_together(self, row: store.Row) -> None:
+        """Look once for all servers of a step's host, just before several are moved."""
+        cloud = self._clouds.get(row.region)
+        # whoever is not shown by it looks by itself
+        with contextlib.suppress(exceptions.ClientException):
+            if cloud is not None:
+                cloud.reads.look_together(row.host)
 
     def perform(self, session_id: str, step: Step, again: bool) -> Outcome:
         """Have a step's effect, whatever happens."""
@@ -147,12 +161,40 @@ class DoStep(task.Task):
         self._doer.end(row.session_id, step, self._fence, outcome)
 
 
+class LookTogether(task.Task):
+    """One look for several servers of a host that are about to be moved."""
+
+    def __init__(self, doer: Doer, row: store.Row) -> None:
+        super().__init__(name=f"{row.session_id}-{row.number}-look")
+        self._doer = doer
+        self._row = row
+
+    def execute(self) -> None:
+        """Look; the steps that follow in this thread find what it shows."""
+        self._doer.look_together(self._row)
+
+
+def subject_of(row: store.Row) -> str:
+    """What a step is about, of which one thing is done after the other.
+
+    A host, or a server; but servers of a host that begin to move at the same time are one.
+    """
+    if row.server_id is None or _is_first_try_of_a_move(row):
+        return f"{row.region}/{row.host}"
+    return str(row.server_id)
+
+
+def _is_first_try_of_a_move(row: store.Row) -> bool:
+    return row.kind in _MOVES and row.attempts == 0 and not row.params.get("again")
+
+
 def of_subject(doer: Doer, rows: Iterable[store.Row], fence: int) -> Flow:
-    """The flow of one host's, or one server's, steps that are to be done now."""
+    """The flow of the steps about one subject that are to be done now."""
     rows = list(rows)
     first = rows[0]
-    subject = first.server_id or f"{first.region}-{first.host}"
-    flow = Flow(f"{first.session_id}-{subject}")
+    flow = Flow(f"{first.session_id}-{subject_of(first)}")
+    if sum(map(_is_first_try_of_a_move, rows)) > 1:
+        flow.add(LookTogether(doer, first))
     return flow.add(*(DoStep(doer, row, fence) for row in rows))
 
 

@@ -168,3 +168,23 @@ def test_times_without_an_offset_are_in_utc():
     for text in (None, 7, "", "now"):
         with pytest.raises(Malformed):
             notifications.time(text)
+
+
+@pytest.mark.parametrize(
+    ("event", "ends"),
+    [
+        ("instance.live_migration_post.end", True),
+        ("instance.live_migration_rollback.end", True),
+        ("instance.resize_finish.end", True),
+        ("instance.live_migration_post_dest.end", False),
+        ("instance.power_off.end", False),
+        ("service.update", False),
+    ],
+)
+def test_what_tells_that_a_migrations_record_ends(event, ends):
+    assert notifications.moved(event, instance()) == (
+        instance()["nova_object.data"]["uuid"] if ends else None
+    )
+    if ends:
+        with pytest.raises(Malformed):
+            notifications.moved(event, None)

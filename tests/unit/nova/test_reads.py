@@ -3,6 +3,7 @@
 import copy
 import datetime as dt
 import json
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -22,6 +23,25 @@ def test_servers_on_a_host_in_pages(make):
     with stage.calls() as calls:
         assert names(stage.nova.reads.servers_on("a1")) == ["pinned", "solo", "trio-1"]
     assert calls.count("GET /servers/detail") == 4
+
+
+def test_one_look_does_for_several_servers_for_a_moment(stage, monkeypatch):
+    reads = stage.nova.reads
+    with stage.calls() as calls:
+        reads.look_together("a1")
+        assert reads.server(stage.id("solo"))["name"] == "solo"
+        assert reads.server(stage.id("pinned"))["name"] == "pinned"
+    assert (calls.count("GET /servers/detail"), calls.count("GET /servers/{server}")) == (1, 0)
+    with stage.calls() as calls:
+        reads.server(stage.id("solo"))  # what was acted on is another by now
+        assert reads.server("there-is-none") is None
+    assert calls.count("GET /servers/{server}") == 2
+    reads.look_together("a1")
+    moment = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: moment + 3)
+    with stage.calls() as calls:
+        reads.server(stage.id("solo"))
+    assert calls.count("GET /servers/{server}") == 1
 
 
 def test_list_is_read_on_though_no_link_leads_on(stage):
