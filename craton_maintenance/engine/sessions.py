@@ -170,7 +170,7 @@ class Steps:
             now = service.database.now(connection) if rows else None
         self._keep({row.session_id for row in rows})
         ready = [row for row in rows if now is not None and self._is_ready(row, now)]
-        begun = 0
+        begun = sum(self._take_over(row) for row in rows if self._was_left(row))
         for (owned, _), some in _by_subject(ready).items():
             fence = self._leases[owned].hold()
             if fence is not None:
@@ -204,6 +204,18 @@ class Steps:
             del self._leases[session_id]
         for session_id in busy:
             self._leases[session_id].hold()
+
+    def _was_left(self, row: store.Row) -> bool:
+        """Whether somebody else has begun a host action, which may have ended since."""
+        return (
+            row.kind == StepKind.RUN_PLUGIN.value
+            and row.status == StepStatus.CLAIMED.value
+            and (row.session_id, row.number) not in self._under_way
+        )
+
+    def _take_over(self, row: store.Row) -> bool:
+        fence = self._leases[row.session_id].hold()
+        return fence is not None and self._doer.take_over(row, fence)
 
     def _is_ready(self, row: store.Row, now: dt.datetime) -> bool:
         if (row.session_id, row.number) in self._under_way:

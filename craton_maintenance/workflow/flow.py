@@ -26,7 +26,7 @@ from craton_maintenance.domain.session.model import Outcome, Result, Step, StepK
 from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.service import Service
 from craton_maintenance.workflow import steps as ways
-from craton_maintenance.workflow.plugins import run_plugin, time_limit
+from craton_maintenance.workflow.plugins import look, run_plugin, time_limit
 
 LOG = logging.getLogger(__name__)
 
@@ -88,6 +88,18 @@ class Doer:
         with contextlib.suppress(exceptions.ClientException):
             if cloud is not None:
                 cloud.reads.look_together(row.host)
+
+    def take_over(self, row: store.Row, fence: int) -> bool:
+        """Store how a host action has ended that an engine which is gone has begun.
+
+        :returns: False where it still runs, or nobody knows: its time has to be over first
+        """
+        step = store.step_of(row)
+        outcome = look(self._service.conf, row.session_id, step)
+        if outcome is None or not self.claim(row, fence):
+            return False
+        self.end(row.session_id, step, fence, outcome)
+        return True
 
     def perform(self, session_id: str, step: Step, again: bool) -> Outcome:
         """Have a step's effect, whatever happens."""
