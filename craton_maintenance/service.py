@@ -12,7 +12,7 @@ from oslo_config import cfg
 
 from craton_maintenance.db import settings
 from craton_maintenance.db.database import Database, Transaction
-from craton_maintenance.domain.session.model import Policy
+from craton_maintenance.domain.session.known import Policy
 from craton_maintenance.sessions.service import Sessions
 from craton_maintenance.windows.service import Windows
 from craton_maintenance.windows.telling import Speaker

@@ -7,11 +7,11 @@ from typing import Any
 from craton_maintenance.domain import times, window
 from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session.estimate import estimate
-from craton_maintenance.domain.session.model import (
+from craton_maintenance.domain.session.records import Host
+from craton_maintenance.domain.session.states import (
     HOST_OVER,
     SERVER_OVER,
     Blocker,
-    Host,
     HostState,
     NoticeStatus,
     State,

@@ -8,7 +8,7 @@ from typing import Any
 from craton_maintenance.cli import times
 from craton_maintenance.cli.base import UsageError
 from craton_maintenance.domain.scope import NEVER_RETIRED, Kind
-from craton_maintenance.domain.session.model import Workflow
+from craton_maintenance.domain.session.states import Workflow
 from craton_maintenance.domain.times import text
 from craton_maintenance.domain.window import Impact
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from craton_maintenance.cli import base, columns, options, stream
 from craton_maintenance.cli.client import Json
-from craton_maintenance.domain.session.model import OVER, State
+from craton_maintenance.domain.session.states import OVER, State
 
 #: Fields of a session, in the order of reading, and what makes them readable.
 _FIELDS: dict[str, Any] = {

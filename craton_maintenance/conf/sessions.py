@@ -9,7 +9,7 @@ def _seconds(name: str, default: float, words: str, least: float = 0.0) -> cfg.F
     return cfg.FloatOpt(name, default=default, min=least, help=f"{words}, in seconds.")
 
 
-#: One for each field of ``domain.session.model.Policy``.
+#: One for each field of ``domain.session.known.Policy``.
 POLICY = (
     cfg.StrOpt(
         "default_action",

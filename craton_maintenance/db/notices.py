@@ -6,10 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from craton_maintenance.db import bulk, sessions
+from craton_maintenance.db import bulk, session_inputs
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.db.tables import notices
-from craton_maintenance.domain.session.model import NoticeStatus
+from craton_maintenance.domain.session.states import NoticeStatus
 
 #: Part of the time to answer that has to be left when a notice is handed over.
 _LEFT = 0.5
@@ -57,7 +57,7 @@ def handed_over(transaction: Transaction, rows: Collection[Any], now: dt.datetim
     in_time = [row for row in new if not is_stale(row, now)]
     # before their notices, as everybody else
     for session_id in sorted({row.session_id for row in in_time if row.reply_at is not None}):
-        sessions.touch(transaction, session_id, now)
+        session_inputs.touch(transaction, session_id, now)
     for chunk in bulk.batched_keys(sorted(row.id for row in in_time)):
         transaction.execute(
             sa.update(notices)
@@ -71,4 +71,4 @@ def handed_over(transaction: Transaction, rows: Collection[Any], now: dt.datetim
 
 def too_late(transaction: Transaction, row: Any, now: dt.datetime) -> None:
     """The session asks again, with new deadlines."""
-    sessions.add_input(transaction, row.session_id, "stale", {"notice_id": row.id}, now)
+    session_inputs.add_input(transaction, row.session_id, "stale", {"notice_id": row.id}, now)

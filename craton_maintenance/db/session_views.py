@@ -16,7 +16,7 @@ from craton_maintenance.db.tables import (
     steps,
     windows,
 )
-from craton_maintenance.domain.session.model import OVER, NoticeStatus
+from craton_maintenance.domain.session.states import OVER, NoticeStatus
 
 Row = sa.Row[Any]
 

@@ -226,7 +226,7 @@ sinks = _table(
 
 # -- sessions ----------------------------------------------------------------------
 #
-# What is looked for is a column; the rest of a record of ``domain.session.model`` is in
+# What is looked for is a column; the rest of a record of ``domain.session.records`` is in
 # ``data``.  Only the transaction that decides for a session writes its hosts, servers and
 # notices, except where a column says otherwise.
 

@@ -11,11 +11,13 @@ import sqlalchemy.exc
 from craton_maintenance.db import leases, migrate
 from craton_maintenance.engine import bus, listener
 from craton_maintenance.engine.clock import Clock, Follower
+from craton_maintenance.engine.decider import Decider
 from craton_maintenance.engine.housekeeping import Housekeeping
 from craton_maintenance.engine.relay import Relay
-from craton_maintenance.engine.sessions import Decider, Steps, Watcher
+from craton_maintenance.engine.steps import Steps
 from craton_maintenance.engine.sync import PeriodicSync
 from craton_maintenance.engine.variables import VariablesPoll
+from craton_maintenance.engine.watcher import Watcher
 from craton_maintenance.engine.worker import Worker
 from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.nova.credentials import Region

@@ -21,7 +21,7 @@ import oslo_messaging
 from oslo_config import cfg
 from sqlalchemy import exc
 
-from craton_maintenance.db import sessions
+from craton_maintenance.db import session_inputs, session_work
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.inventory.hints import Effect, Hints
 from craton_maintenance.nova import notifications
@@ -70,11 +70,11 @@ def _moved(service: Service, region: str) -> None:
     """Sessions that work in the region decide on it; and how it went is looked up."""
 
     def wake(transaction: Transaction) -> None:
-        sessions.wake(transaction, region, service.clock())
+        session_inputs.wake(transaction, region, service.clock())
         transaction.after_commit(service.session_news.set)
 
     with service.database.read() as connection:
-        working = sessions.work_in(connection, region) is not sessions.Work.NOTHING
+        working = session_work.work_in(connection, region) is not session_work.Work.NOTHING
     if working:
         service.moved[region].ring()
         service.database.write(wake)
@@ -83,7 +83,7 @@ def _moved(service: Service, region: str) -> None:
 def _ended(service: Service, region: str, server_id: str) -> None:
     """How a move of ours went is looked up."""
     with service.database.read() as connection:
-        is_ours = sessions.is_moved(connection, server_id)
+        is_ours = session_work.is_moved(connection, server_id)
     if is_ours:
         service.moved[region].ring_end()
 

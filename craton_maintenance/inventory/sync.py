@@ -13,7 +13,7 @@ from typing import Any
 from keystoneauth1.session import Session
 
 from craton_maintenance.db import nova as store
-from craton_maintenance.db import sessions, settings
+from craton_maintenance.db import session_inputs, settings
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.domain import presence
 from craton_maintenance.domain.presence import Absence
@@ -89,7 +89,9 @@ class Sync:
         if report.changed:
             # in a transaction of its own: who decides on a session locks that before the region
             service.database.write(
-                lambda transaction: sessions.wake(transaction, self._region.name, service.clock())
+                lambda transaction: session_inputs.wake(
+                    transaction, self._region.name, service.clock()
+                )
             )
             service.session_news.set()
         return report

@@ -14,7 +14,7 @@ from typing import Any
 from keystoneauth1 import exceptions
 from keystoneauth1.session import Session
 
-from craton_maintenance.domain.session.model import Outcome, Result
+from craton_maintenance.domain.session.steps import Outcome, Result
 from craton_maintenance.nova import answers
 
 

@@ -11,7 +11,7 @@ import requests
 import urllib3.exceptions
 from keystoneauth1 import exceptions
 
-from craton_maintenance.domain.session.model import Outcome, Result
+from craton_maintenance.domain.session.steps import Outcome, Result
 
 #: Answered before anything is done: too many requests, nobody there to take it.
 _LATER = frozenset({401, 413, 429, 503})

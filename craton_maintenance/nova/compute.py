@@ -13,7 +13,7 @@ from typing import Any
 from keystoneauth1 import exceptions
 from oslo_config import cfg
 
-from craton_maintenance.domain.session.model import Outcome, Result
+from craton_maintenance.domain.session.steps import Outcome, Result
 from craton_maintenance.nova.actions import Actions
 from craton_maintenance.nova.answers import Unreadable
 from craton_maintenance.nova.credentials import Region

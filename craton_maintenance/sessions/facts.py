@@ -7,9 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from craton_maintenance.db import bulk
+from craton_maintenance.db import bulk, session_holds, session_inputs
 from craton_maintenance.db import nova as inventory
-from craton_maintenance.db import sessions as store
 from craton_maintenance.db import windows as window_store
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.db.tables import (
@@ -21,26 +20,21 @@ from craton_maintenance.db.tables import (
 )
 from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session.hosts import UNDER_WAY
-from craton_maintenance.domain.session.model import (
-    SERVER_OVER,
+from craton_maintenance.domain.session.inputs import Input, StepEnded
+from craton_maintenance.domain.session.known import (
     Constraint,
     Flow,
     GroupConstraint,
-    HostState,
-    Input,
     Known,
     Move,
     Policy,
-    Result,
     Seen,
     SeenHost,
-    ServerState,
-    Session,
-    State,
-    StepEnded,
-    StepKind,
     Window,
 )
+from craton_maintenance.domain.session.records import Session
+from craton_maintenance.domain.session.states import SERVER_OVER, HostState, ServerState, State
+from craton_maintenance.domain.session.steps import Result, StepKind
 from craton_maintenance.nova.notifications import host_id
 from craton_maintenance.windows.telling import Speaker
 
@@ -168,16 +162,18 @@ def known(
         policy=policy,
         public_url=speaker.public_url,
         admin_project_id=speaker.admin_project_id,
-        parts=store.untold(connection, session) if session.state is State.MAINTENANCE else {},
+        parts=session_inputs.untold(connection, session)
+        if session.state is State.MAINTENANCE
+        else {},
         servers=_seen(connection, session, under_way, _asked_in_common(session, policy)),
         moves=_moves(connection, session),
         hosts=_hosts(connection, session, under_way),
         constraints=constraints,
         groups=granted,
         elsewhere=_elsewhere(
-            store.members_elsewhere(connection, session.id, groups), granted, now
+            session_holds.members_elsewhere(connection, session.id, groups), granted, now
         ),
-        held=store.held_by_others(connection, session.id),
+        held=session_holds.held_by_others(connection, session.id),
         flows=flows,
     )
 

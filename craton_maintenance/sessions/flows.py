@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from craton_maintenance.domain.session.model import FLOW, Action
+from craton_maintenance.domain.session.states import FLOW, Action
 from craton_maintenance.errors import Code, bad_field
 from craton_maintenance.service import Service
 from craton_maintenance.workflow import catalogue

@@ -6,7 +6,7 @@ from typing import Any
 from craton_maintenance.db import bulk, session_views
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.db.tables import inputs
-from craton_maintenance.domain.session.model import OVER
+from craton_maintenance.domain.session.states import OVER
 from craton_maintenance.errors import Code, Problem, bad_field, not_found
 from craton_maintenance.service import Service
 from craton_maintenance.sessions import flows

@@ -17,7 +17,7 @@ from craton_maintenance.db import bulk, session_views
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.db.tables import inputs, notices
 from craton_maintenance.domain import event, times
-from craton_maintenance.domain.session.model import NoticeStatus
+from craton_maintenance.domain.session.states import NoticeStatus
 from craton_maintenance.errors import Code, Problem, bad_field, not_found
 from craton_maintenance.service import Service
 

@@ -15,23 +15,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from craton_maintenance.db import events as event_store
+from craton_maintenance.db import session_inputs, session_steps
 from craton_maintenance.db import sessions as store
 from craton_maintenance.db import windows as window_store
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.domain.event import Audience, Event, Type
 from craton_maintenance.domain.session import machine
-from craton_maintenance.domain.session.model import (
-    OVER,
-    Command,
-    Do,
-    Drop,
-    Finish,
-    Flow,
-    NoticeStatus,
-    Policy,
-    Session,
-    Tell,
-)
+from craton_maintenance.domain.session.commands import Command, Do, Drop, Finish, Tell
+from craton_maintenance.domain.session.known import Flow, Policy
+from craton_maintenance.domain.session.records import Session
+from craton_maintenance.domain.session.states import OVER, NoticeStatus
 from craton_maintenance.sessions import facts
 from craton_maintenance.windows.service import Windows
 from craton_maintenance.windows.telling import Speaker
@@ -83,7 +76,7 @@ class Sessions:
     def decide(self, transaction: Transaction, session_id: str) -> None:
         """Decide on everything that waits for a session. Repeating it is harmless."""
         row = store.lock(transaction, session_id)
-        inputs = store.take_inputs(transaction, session_id)
+        inputs = session_inputs.take_inputs(transaction, session_id)
         if row is None:
             return
         before = store.load(transaction.connection, row)
@@ -112,10 +105,10 @@ class Sessions:
             after, commands = machine.decide(before, inputs, known)
             closed = _closed(before, after)
             store.lock_notices(transaction, closed)
-            if not store.is_answered(transaction, session_id, closed):
+            if not session_inputs.is_answered(transaction, session_id, closed):
                 break
             # taken in time, while this was decided: decided once more, with the answer
-            more = store.take_inputs(transaction, session_id)
+            more = session_inputs.take_inputs(transaction, session_id)
             facts.note(transaction, more, now)
             inputs += more
         store.save(transaction, before, after, machine.due(after, known))
@@ -127,9 +120,9 @@ class Sessions:
         """Steps and events are stored; the events last, as their lock orders all writers."""
         made = [one.step for one in commands if isinstance(one, Do)]
         if made:
-            store.add_steps(transaction, session.id, made, now)
+            session_steps.add_steps(transaction, session.id, made, now)
             transaction.after_commit(self.wake_engine)
-        store.drop(
+        session_steps.drop(
             transaction, session.id, [one.number for one in commands if isinstance(one, Drop)]
         )
         if any(isinstance(one, Finish) for one in commands):

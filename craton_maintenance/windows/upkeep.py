@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from craton_maintenance.db import events as event_store
-from craton_maintenance.db import sessions as session_store
+from craton_maintenance.db import session_inputs
 from craton_maintenance.db import windows as store
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.domain import impact, scope, window
@@ -87,7 +87,7 @@ class Upkeep:
             return False
         events = self.update(transaction, row, state)
         if events and row.get("workflow") is not None:
-            session_store.touch_window(transaction, window_id, now)
+            session_inputs.touch_window(transaction, window_id, now)
         self.store_events(transaction, events, now)
         return bool(events)
 
@@ -182,7 +182,7 @@ class Upkeep:
             transaction, row["id"], {key: value for key, value in row.items() if key != "id"}
         )
         if row.get("workflow") is not None:
-            session_store.touch_window(transaction, row["id"], now)
+            session_inputs.touch_window(transaction, row["id"], now)
         events = list(first or ())
         if states:
             events += telling.reached(self.speaker(transaction), states, row, parts, cause, actor)

@@ -12,7 +12,8 @@ import yaml
 from oslo_config import cfg
 
 from craton_maintenance import schema
-from craton_maintenance.domain.session.model import Flow, StepKind
+from craton_maintenance.domain.session.known import Flow
+from craton_maintenance.domain.session.steps import StepKind
 from craton_maintenance.workflow.plugins import registry
 
 #: Stages of a host flow, in order.

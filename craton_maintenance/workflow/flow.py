@@ -21,8 +21,9 @@ from sqlalchemy import exc
 from taskflow import task
 from taskflow.patterns.linear_flow import Flow
 
+from craton_maintenance.db import session_steps
 from craton_maintenance.db import sessions as store
-from craton_maintenance.domain.session.model import Outcome, Result, Step, StepKind
+from craton_maintenance.domain.session.steps import Outcome, Result, Step, StepKind
 from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.service import Service
 from craton_maintenance.workflow import steps as ways
@@ -66,7 +67,7 @@ class Doer:
 
     def claim(self, row: store.Row, fence: int) -> bool:
         """Begin a step, before its effect; False: another engine has it, or it was withdrawn."""
-        step, database = store.step_of(row), self._service.database
+        step, database = session_steps.step_of(row), self._service.database
         seconds = self.seconds(step)
         # taken before the database's: what is left is never less than we think
         until = time.monotonic() + seconds
@@ -74,7 +75,7 @@ class Doer:
         def work(transaction: Any) -> bool:
             now = database.now(transaction.connection)
             ends = now + dt.timedelta(seconds=seconds)
-            return store.claim(transaction, row, fence, now, ends)
+            return session_steps.claim(transaction, row, fence, now, ends)
 
         claimed = database.write(work)
         if claimed:
@@ -94,7 +95,7 @@ class Doer:
 
         :returns: False where it still runs, or nobody knows: its time has to be over first
         """
-        step = store.step_of(row)
+        step = session_steps.step_of(row)
         outcome = look(self._service.conf, row.session_id, step)
         if outcome is None or not self.claim(row, fence):
             return False
@@ -136,7 +137,7 @@ class Doer:
         until = self._until.pop((session_id, step.number), 0.0)
 
         def work(transaction: Any) -> None:
-            if store.end(transaction, step, session_id, fence, outcome, service.clock()):
+            if session_steps.end(transaction, step, session_id, fence, outcome, service.clock()):
                 transaction.after_commit(service.session_news.set)
 
         pause = _FIRST_PAUSE
@@ -166,7 +167,7 @@ class DoStep(task.Task):
 
     def execute(self) -> None:
         """Do it, unless somebody else does."""
-        row, step = self._row, store.step_of(self._row)
+        row, step = self._row, session_steps.step_of(self._row)
         if not self._doer.claim(row, self._fence):
             return
         outcome = self._doer.perform(row.session_id, step, row.attempts > 0)

@@ -20,7 +20,7 @@ from craton_maintenance.db import sessions as store
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.db.search import pending_on_host
 from craton_maintenance.domain.scope import HostKey, Kind
-from craton_maintenance.engine.sessions import Steps
+from craton_maintenance.engine.steps import Steps
 from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.nova.credentials import regions
 from craton_maintenance.service import Service

@@ -11,7 +11,7 @@ from sphinx.pycode import ModuleAnalyzer
 
 from craton_maintenance import schema
 from craton_maintenance.api import routes
-from craton_maintenance.domain.session import actions, model
+from craton_maintenance.domain.session import actions, states
 
 
 class _Rendered(Directive):
@@ -80,11 +80,11 @@ class Blockers(_Rendered):
 
     def lines(self) -> list[str]:
         about = self._content()
-        known = [blocker.value for blocker in model.Blocker]
+        known = [blocker.value for blocker in states.Blocker]
         if sorted(about) != sorted(known):
             differing = ", ".join(sorted(set(about) ^ set(known)))
             raise self.error(f"blockers that are not described, or not there: {differing}")
-        meaning = ModuleAnalyzer.for_module(model.__name__).find_attr_docs()
+        meaning = ModuleAnalyzer.for_module(states.__name__).find_attr_docs()
         found = [
             ".. list-table::",
             "   :widths: 26 32 42",

@@ -7,7 +7,7 @@ import pytest
 
 from craton_maintenance import conf as configuration
 from craton_maintenance.domain.scope import HostKey
-from craton_maintenance.domain.session.model import Outcome, Result, Step, StepKind
+from craton_maintenance.domain.session.steps import Outcome, Result, Step, StepKind
 from craton_maintenance.nova import changes
 from craton_maintenance.nova.compute import Cloud as Nova
 from craton_maintenance.nova.credentials import Region

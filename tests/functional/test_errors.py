@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy.exc
 
 from craton_maintenance import schema
-from craton_maintenance.domain.session.model import State
+from craton_maintenance.domain.session.states import State
 from craton_maintenance.errors import Code
 from tests.functional.deployment import Deployment, at
 from tests.support.sessions import Made

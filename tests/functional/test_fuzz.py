@@ -9,7 +9,7 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis.specs.openapi import checks as openapi_checks
 
-from craton_maintenance.domain.session.model import State
+from craton_maintenance.domain.session.states import State
 from tests.functional.deployment import Deployment
 from tests.support.sessions import Made
 

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from craton_maintenance import simcloud
 from craton_maintenance.api import routes
 from craton_maintenance.db import tables
-from craton_maintenance.domain.session.model import Blocker, Problem, State
+from craton_maintenance.domain.session.records import Problem
+from craton_maintenance.domain.session.states import Blocker, State
 from craton_maintenance.engine.bus import Bus
 from tests.functional.deployment import Client, Deployment, at
 from tests.support.sessions import Made

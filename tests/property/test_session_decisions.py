@@ -16,33 +16,20 @@ from hypothesis import strategies as st
 from craton_maintenance.db import records
 from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session import machine
-from craton_maintenance.domain.session.model import (
-    OVER,
-    Blocker,
-    Command,
-    Do,
+from craton_maintenance.domain.session.commands import Command, Do
+from craton_maintenance.domain.session.inputs import Input, Order, Reply, Stale, StepEnded
+from craton_maintenance.domain.session.known import (
     GroupConstraint,
-    Host,
-    Input,
     Known,
     Move,
-    Notice,
-    Order,
-    Outcome,
     Policy,
-    Problem,
-    Reply,
-    Result,
     Seen,
     SeenHost,
-    Server,
-    Session,
-    Stale,
-    Step,
-    StepEnded,
-    StepKind,
     Window,
 )
+from craton_maintenance.domain.session.records import Host, Notice, Problem, Server, Session
+from craton_maintenance.domain.session.states import OVER, Blocker
+from craton_maintenance.domain.session.steps import Outcome, Result, Step, StepKind
 from tests.property.samples import ZERO, examples
 
 _KEYS = [HostKey("r", f"h{number}") for number in range(4)]

@@ -9,7 +9,7 @@ import pytest
 from craton_maintenance.db import sessions as store
 from craton_maintenance.db.database import Database
 from craton_maintenance.domain.session import machine
-from craton_maintenance.domain.session.model import State
+from craton_maintenance.domain.session.states import State
 from craton_maintenance.errors import Problem
 from craton_maintenance.service import Service
 from craton_maintenance.sessions import replies

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from craton_maintenance.db import sessions
 from craton_maintenance.db.tables import inputs
-from craton_maintenance.domain.session.model import State
+from craton_maintenance.domain.session.states import State
 from craton_maintenance.service import Service
 from craton_maintenance.sessions import constraints, replies
 from craton_maintenance.sessions.constraints import INSTANCE, Asker

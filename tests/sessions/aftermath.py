@@ -8,7 +8,8 @@ import sqlalchemy as sa
 
 from craton_maintenance.db import tables
 from craton_maintenance.db.database import Database
-from craton_maintenance.domain.session.model import HostState, NoticeStatus, State, StepStatus
+from craton_maintenance.domain.session.states import HostState, NoticeStatus, State
+from craton_maintenance.domain.session.steps import StepStatus
 from tests.sessions.outside import CALLS, CHOICES, HOSTS, Outside
 from tests.support import history
 

@@ -27,13 +27,17 @@ from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
 from craton_maintenance.api.app import create_app
+from craton_maintenance.db import session_inputs
 from craton_maintenance.db import sessions as store
 from craton_maintenance.db import windows as window_store
 from craton_maintenance.db.tables import inputs, leases, session_hosts, sessions, steps
-from craton_maintenance.domain.session.model import OVER, Blocker, HostState, StepStatus
+from craton_maintenance.domain.session.states import OVER, Blocker, HostState
+from craton_maintenance.domain.session.steps import StepStatus
 from craton_maintenance.engine import bus, lease, relay
 from craton_maintenance.engine.clock import Clock, Follower
-from craton_maintenance.engine.sessions import Decider, Steps, Watcher
+from craton_maintenance.engine.decider import Decider
+from craton_maintenance.engine.steps import Steps
+from craton_maintenance.engine.watcher import Watcher
 from craton_maintenance.inventory.sync import Sync
 from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.nova.credentials import Region
@@ -254,7 +258,7 @@ class _Run:
         now = process.now
         with process.service.database.read() as connection:
             found = [
-                store.next_due(connection),
+                session_inputs.next_due(connection),
                 window_store.next_due(connection),
                 *connection.execute(
                     sa.select(steps.c.not_before).where(

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from keystoneauth1.session import Session as Keystone
 
 from craton_maintenance import simcloud
-from craton_maintenance.db import leases, tables
-from craton_maintenance.db import sessions as store
+from craton_maintenance.db import leases, session_inputs, tables
 from craton_maintenance.db import windows as window_store
-from craton_maintenance.domain.session.model import Blocker
-from craton_maintenance.engine.sessions import Decider, Watcher
+from craton_maintenance.domain.session.states import Blocker
+from craton_maintenance.engine.decider import Decider
+from craton_maintenance.engine.watcher import Watcher
 from craton_maintenance.nova.compute import Cloud
 from tests.sessions.world import World
 
@@ -107,7 +107,7 @@ class Scene(World):
                 tables.steps.c.status == "waiting"
             )
             found = [
-                store.next_due(connection),
+                session_inputs.next_due(connection),
                 window_store.next_due(connection),
                 connection.execute(waiting).scalar_one(),
             ]

@@ -13,21 +13,14 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from craton_maintenance.db import leases, tables
+from craton_maintenance.db import leases, session_steps, tables
 from craton_maintenance.db import sessions as store
 from craton_maintenance.domain.session import machine
-from craton_maintenance.domain.session.model import (
-    Blocker,
-    Outcome,
-    Result,
-    State,
-    Step,
-    StepKind,
-    StepStatus,
-)
+from craton_maintenance.domain.session.states import Blocker, State
+from craton_maintenance.domain.session.steps import Outcome, Result, Step, StepKind, StepStatus
 from craton_maintenance.engine import engine as engines
 from craton_maintenance.engine import lease
-from craton_maintenance.engine.sessions import Steps
+from craton_maintenance.engine.steps import Steps
 from craton_maintenance.nova import actions
 from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.workflow import flow
@@ -215,7 +208,7 @@ def test_two_engines_at_once_bring_sessions_to_their_end(world, monkeypatch):
 def test_the_end_of_a_step_is_stored_once_the_database_is_back(world, monkeypatch, caplog):
     world.start(hosts=["h1"])
     row = run_until_step(world, StepKind.DISABLE_HOST)
-    end, fails = store.end, [3]
+    end, fails = session_steps.end, [3]
 
     def fails_at_first(*args: Any, **more: Any) -> bool:
         if fails[0]:
@@ -233,7 +226,7 @@ def test_the_end_of_a_step_is_stored_once_the_database_is_back(world, monkeypatc
 def test_an_end_that_can_not_be_stored_is_looked_up_when_its_time_is_over(world, monkeypatch):
     world.start(hosts=["h1"])
     row = run_until_step(world, StepKind.DISABLE_HOST)
-    end = store.end
+    end = session_steps.end
 
     def fails(*args: Any, **more: Any) -> bool:
         world.pass_time(_LONG)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from craton_maintenance import simcloud
-from craton_maintenance.domain.session.model import Blocker
+from craton_maintenance.domain.session.states import Blocker
 from tests.sessions.scene import Scene
 
 HOSTS = {"h1": ["a", "b"], "h2": [], "h3": []}

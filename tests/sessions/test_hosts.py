@@ -3,7 +3,7 @@
 import pytest
 
 from craton_maintenance import simcloud
-from craton_maintenance.domain.session.model import Blocker
+from craton_maintenance.domain.session.states import Blocker
 from craton_maintenance.simcloud.model import Migration, Resources
 from tests.sessions.scene import WAIT
 

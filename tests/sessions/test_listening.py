@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from craton_maintenance.engine import listener
-from craton_maintenance.engine.sessions import Watcher
+from craton_maintenance.engine.watcher import Watcher
 from craton_maintenance.inventory.hints import Hints
 from tests.functional.deployment import REGION
 from tests.sessions.scene import fleet_of

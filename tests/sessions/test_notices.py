@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from craton_maintenance.db import tables
-from craton_maintenance.domain.session.model import Blocker
+from craton_maintenance.domain.session.states import Blocker
 from craton_maintenance.engine.bus import NotTaken
 from craton_maintenance.engine.relay import Relay
 from tests.sessions.scene import WAIT, fleet_of

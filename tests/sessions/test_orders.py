@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from craton_maintenance import simcloud
 from craton_maintenance.db import tables
-from craton_maintenance.domain.session.model import Blocker
+from craton_maintenance.domain.session.states import Blocker
 from tests.sessions.scene import WAIT
 
 PUT_SERVICE = ("PUT", "/os-services/{service}", "")

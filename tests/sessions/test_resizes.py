@@ -2,7 +2,7 @@
 
 import pytest
 
-from craton_maintenance.domain.session.model import Blocker
+from craton_maintenance.domain.session.states import Blocker
 from tests.sessions.scene import fleet_of
 
 

@@ -6,7 +6,7 @@ import itertools
 import pytest
 
 from craton_maintenance import simcloud
-from craton_maintenance.domain.session.model import Blocker
+from craton_maintenance.domain.session.states import Blocker
 from tests.sessions.scene import WAIT, fleet_of
 
 

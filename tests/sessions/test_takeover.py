@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from craton_maintenance.domain.session.model import StepKind
+from craton_maintenance.domain.session.steps import StepKind
 from craton_maintenance.workflow.flow import Doer
 
 

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 import craton_maintenance
 from craton_maintenance import simcloud
 from craton_maintenance.db import tables
-from craton_maintenance.domain.session.model import Blocker
+from craton_maintenance.domain.session.states import Blocker
 from craton_maintenance.engine.bus import Bus
 from tests.sessions.scene import WAIT, fleet_of
 

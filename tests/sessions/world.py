@@ -16,8 +16,11 @@ from taskflow.patterns.linear_flow import Flow
 from craton_maintenance import simcloud
 from craton_maintenance.db import sessions as store
 from craton_maintenance.db import tables
-from craton_maintenance.domain.session.model import OVER, Session
-from craton_maintenance.engine.sessions import Decider, Steps, Watcher
+from craton_maintenance.domain.session.records import Session
+from craton_maintenance.domain.session.states import OVER
+from craton_maintenance.engine.decider import Decider
+from craton_maintenance.engine.steps import Steps
+from craton_maintenance.engine.watcher import Watcher
 from craton_maintenance.nova.compute import Cloud
 from tests.functional.deployment import REGION, Deployment
 

@@ -6,7 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from craton_maintenance import simcloud
-from craton_maintenance.domain.session.model import ABORTED, Blocker, Session, State
+from craton_maintenance.domain.session.records import Session
+from craton_maintenance.domain.session.states import ABORTED, Blocker, State
 from craton_maintenance.simcloud.model import UNFINISHED
 from craton_maintenance.simcloud.nova.services import set_status
 

@@ -27,13 +27,16 @@ import sqlalchemy as sa
 
 from craton_maintenance import simcloud
 from craton_maintenance.api.app import create_app
-from craton_maintenance.db import sessions as store
-from craton_maintenance.db import tables
+from craton_maintenance.db import session_inputs, session_steps, tables
 from craton_maintenance.db import windows as window_store
 from craton_maintenance.domain.session import machine
-from craton_maintenance.domain.session.model import OVER, HostState, Outcome, Result, Session, Step
+from craton_maintenance.domain.session.records import Session
+from craton_maintenance.domain.session.states import OVER, HostState
+from craton_maintenance.domain.session.steps import Outcome, Result, Step
 from craton_maintenance.engine import lease
-from craton_maintenance.engine.sessions import Decider, Steps, Watcher
+from craton_maintenance.engine.decider import Decider
+from craton_maintenance.engine.steps import Steps
+from craton_maintenance.engine.watcher import Watcher
 from craton_maintenance.service import Service
 from craton_maintenance.service import policy as policy_of
 from craton_maintenance.simcloud.model import UNFINISHED
@@ -326,8 +329,8 @@ class Simulation(World):
         with self.service.database.read() as connection:
             windows = window_store.next_due(connection)
             self._windows_at = math.inf if windows is None else self._ahead(windows)
-            moments = [store.next_due(connection), windows]
-            for step in store.unended_steps(connection, 1000):
+            moments = [session_inputs.next_due(connection), windows]
+            for step in session_steps.unended_steps(connection, 1000):
                 moments.append(step.must_end_by if step.status == "claimed" else step.not_before)
                 found.append(self.elapsed + 5.0)
         found += [self._ahead(one) for one in moments if one is not None]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from craton_maintenance import simcloud
-from craton_maintenance.domain.session.model import State
+from craton_maintenance.domain.session.states import State
 from tests.sessions.world import World
 
 _SOON = {"reply_maintenance": 2.0, "reply_actions": 2.0, "reply_complete": 2.0}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from craton_maintenance.domain.session import budget, hosts, machine, notices, telling
-from craton_maintenance.domain.session.model import Outcome, Result, StepKind
+from craton_maintenance.domain.session.steps import Outcome, Result, StepKind
 from craton_maintenance.workflow import steps
 from craton_maintenance.workflow.plugins import run as plugins
 from tests.simulation import run, schedule

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from craton_maintenance import simcloud
-from craton_maintenance.domain.session.model import OVER
+from craton_maintenance.domain.session.states import OVER
 from craton_maintenance.simcloud.model import Server
 from craton_maintenance.simcloud.nova.services import set_status
 from tests.simulation.judges import US

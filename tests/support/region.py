@@ -10,7 +10,7 @@ from novaclient import client as nova_client
 
 from craton_maintenance import simcloud
 from craton_maintenance.domain.scope import HostKey
-from craton_maintenance.domain.session.model import Outcome, Step, StepKind
+from craton_maintenance.domain.session.steps import Outcome, Step, StepKind
 from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.nova.credentials import Region
 from craton_maintenance.workflow.steps import perform

@@ -10,15 +10,8 @@ from craton_maintenance.db import sessions as store
 from craton_maintenance.db import windows
 from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session import machine
-from craton_maintenance.domain.session.model import (
-    Action,
-    Notice,
-    NoticeStatus,
-    Server,
-    ServerState,
-    Session,
-    State,
-)
+from craton_maintenance.domain.session.records import Notice, Server, Session
+from craton_maintenance.domain.session.states import Action, NoticeStatus, ServerState, State
 from craton_maintenance.service import Service
 
 #: What a notice about servers offers.

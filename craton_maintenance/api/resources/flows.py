@@ -5,7 +5,7 @@ from typing import Any
 from flask_restful import Resource
 
 from craton_maintenance.api.operation import Call, operation
-from craton_maintenance.domain.session.model import FLOW
+from craton_maintenance.domain.session.states import FLOW
 from craton_maintenance.policies import flows as rules
 
 

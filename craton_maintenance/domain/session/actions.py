@@ -3,18 +3,10 @@
 import dataclasses
 from collections.abc import Mapping
 
-from craton_maintenance.domain.session.model import (
-    FLOW,
-    Action,
-    Blocker,
-    Chosen,
-    Constraint,
-    Flow,
-    GroupConstraint,
-    Known,
-    Server,
-    StepKind,
-)
+from craton_maintenance.domain.session.known import Constraint, Flow, GroupConstraint, Known
+from craton_maintenance.domain.session.records import Server
+from craton_maintenance.domain.session.states import FLOW, Action, Blocker, Chosen
+from craton_maintenance.domain.session.steps import StepKind
 
 _COLD = (StepKind.COLD_MIGRATE.value, StepKind.CONFIRM_RESIZE.value)
 _LIVE = (StepKind.LIVE_MIGRATE.value,)

@@ -3,7 +3,8 @@
 import datetime as dt
 
 from craton_maintenance.domain.session.draft import Draft
-from craton_maintenance.domain.session.model import GroupConstraint, Server
+from craton_maintenance.domain.session.known import GroupConstraint
+from craton_maintenance.domain.session.records import Server
 
 
 def limits(draft: Draft, group_id: str) -> GroupConstraint:

@@ -7,21 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from craton_maintenance.domain.scope import HostKey
-from craton_maintenance.domain.session.model import (
-    Blocker,
-    Command,
-    Do,
-    Host,
-    HostState,
-    Known,
-    Notice,
-    Problem,
-    Server,
-    Session,
-    Step,
-    StepKind,
-    Tell,
-)
+from craton_maintenance.domain.session.commands import Command, Do, Tell
+from craton_maintenance.domain.session.known import Known
+from craton_maintenance.domain.session.records import Host, Notice, Problem, Server, Session
+from craton_maintenance.domain.session.states import Blocker, HostState
+from craton_maintenance.domain.session.steps import Step, StepKind
 
 
 class Draft:

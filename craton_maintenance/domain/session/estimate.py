@@ -4,7 +4,8 @@ import dataclasses
 import datetime as dt
 from collections.abc import Iterable
 
-from craton_maintenance.domain.session.model import HOST_OVER, Host, HostState
+from craton_maintenance.domain.session.records import Host
+from craton_maintenance.domain.session.states import HOST_OVER, HostState
 
 #: What was done with hosts in these says nothing of how long the others will take.
 _SAYS_NOTHING = frozenset({HostState.SKIPPED, HostState.FAILED})

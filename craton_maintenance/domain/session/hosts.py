@@ -5,22 +5,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from craton_maintenance.domain.scope import HostKey
-from craton_maintenance.domain.session import servers, telling
+from craton_maintenance.domain.session import servers, survey, telling
 from craton_maintenance.domain.session.draft import Draft
-from craton_maintenance.domain.session.model import (
+from craton_maintenance.domain.session.known import Seen
+from craton_maintenance.domain.session.records import Host
+from craton_maintenance.domain.session.states import (
     HOST_OVER,
     SERVER_OVER,
     Blocker,
-    Host,
     HostState,
-    Outcome,
-    Result,
-    Seen,
     ServerState,
     State,
-    Step,
-    StepKind,
 )
+from craton_maintenance.domain.session.steps import Outcome, Result, Step, StepKind
 
 #: Longest reason of a disabled service that Nova keeps.
 _LONGEST_REASON = 255
@@ -227,7 +224,7 @@ def _work(draft: Draft, host: Host) -> None:
         draft.host(host.key, reenabled=2)
         _disable(draft, draft.hosts[host.key])
         return
-    servers.arrived(draft, host.key, _strangers(draft, host))
+    survey.arrived(draft, host.key, _strangers(draft, host))
     if host.problem is not None and host.problem.code is not Blocker.SERVICE_UNAVAILABLE:
         return
     work = draft.session.work
@@ -237,7 +234,7 @@ def _work(draft: Draft, host: Host) -> None:
     host = draft.host(host.key, work_done=done)
     if done >= len(work):
         _end_work(draft, host)
-    elif servers.in_the_way(draft, host.key):
+    elif survey.in_the_way(draft, host.key):
         return
     elif work[done].get("plugin") == _WAIT:
         message = work[done].get("options", {}).get("message") or "work on the host, then confirm"
@@ -397,7 +394,7 @@ def _surveyed(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
         draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
         return
     facts = outcome.facts
-    servers.found(draft, host, facts.get("servers", ()), facts.get("groups", ()))
+    survey.appeared(draft, host, facts.get("servers", ()), facts.get("groups", ()))
     draft.host(host.key, surveyed=True)
     if host.surveyed:
         # what is known from elsewhere may be older than this look
@@ -417,8 +414,8 @@ def _proved(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
     if host.state is HostState.DRAINED:
         enter(draft, host.key, HostState.DRAINING, proved_at=None)
     there, strangers = facts.get("servers", ()), _not_left(step, facts)
-    servers.found(draft, draft.hosts[host.key], strangers)
-    servers.run_again(draft, [one for one in there if one not in strangers])
+    survey.appeared(draft, draft.hosts[host.key], strangers)
+    survey.run_again(draft, [one for one in there if one not in strangers])
     draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
     facts = {**facts, "servers": strangers}
     if there and not any(facts.get(name) for name in ("servers", "migrations", "allocations")):
@@ -564,7 +561,7 @@ def confirm(draft: Draft, host: Host) -> None:
     """The operator says that what is waited for, or unclear, is done."""
     if host.problem is None:
         if host.state is HostState.IN_MAINTENANCE:
-            servers.accept(draft, host.key)
+            survey.accept(draft, host.key)
         return
     code = host.problem.code
     if host.state is HostState.IN_MAINTENANCE and code in (

@@ -10,9 +10,21 @@ from collections.abc import Iterable, Sequence
 
 from craton_maintenance.domain.event import Type
 from craton_maintenance.domain.scope import HostKey
-from craton_maintenance.domain.session import budget, hosts, notices, plan, servers, telling
+from craton_maintenance.domain.session import (
+    budget,
+    hosts,
+    notices,
+    plan,
+    servers,
+    targets,
+    telling,
+)
+from craton_maintenance.domain.session.commands import Command, Finish, Tell
 from craton_maintenance.domain.session.draft import Draft
-from craton_maintenance.domain.session.model import (
+from craton_maintenance.domain.session.inputs import Input, Order, Reply, Stale, StepEnded
+from craton_maintenance.domain.session.known import Known
+from craton_maintenance.domain.session.records import Host, Problem, Server, Session
+from craton_maintenance.domain.session.states import (
     ABORTED,
     HOST_OVER,
     HOSTS_SKIPPED,
@@ -20,29 +32,13 @@ from craton_maintenance.domain.session.model import (
     SERVER_OVER,
     WORKING,
     Blocker,
-    Command,
-    Finish,
-    Host,
     HostState,
-    Input,
-    Known,
     NoticeStatus,
-    Order,
-    Outcome,
-    Problem,
-    Reply,
-    Result,
-    Server,
     ServerState,
-    Session,
-    Stale,
     State,
-    Step,
-    StepEnded,
-    StepKind,
-    Tell,
     Workflow,
 )
+from craton_maintenance.domain.session.steps import Outcome, Result, Step, StepKind
 
 #: A decision leads to others; more in a row than this is a fault of ours.
 _LONGEST = 200
@@ -399,7 +395,7 @@ def _choose_next(draft: Draft) -> None:
     if not _is_surveyed(draft):
         _survey(draft)
         return
-    waves = plan.waves(servers.fleet(draft))
+    waves = plan.waves(targets.fleet(draft))
     able = [wave for wave in waves if wave.hosts[0] not in draft.known.held]
     if not able:
         if waves:

@@ -11,15 +11,14 @@ from collections.abc import Iterable, Sequence
 from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session import actions, telling
 from craton_maintenance.domain.session.draft import Draft
-from craton_maintenance.domain.session.model import (
+from craton_maintenance.domain.session.inputs import Reply
+from craton_maintenance.domain.session.known import Constraint
+from craton_maintenance.domain.session.records import Notice, Server
+from craton_maintenance.domain.session.states import (
     SERVER_OVER,
     Blocker,
     Chosen,
-    Constraint,
-    Notice,
     NoticeStatus,
-    Reply,
-    Server,
     ServerState,
     State,
     Workflow,

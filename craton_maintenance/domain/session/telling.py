@@ -11,17 +11,11 @@ from typing import Any
 
 from craton_maintenance.domain import times
 from craton_maintenance.domain.event import SERVICE, Type, cut, fits
+from craton_maintenance.domain.session.commands import Tell
 from craton_maintenance.domain.session.draft import Draft
-from craton_maintenance.domain.session.model import (
-    Host,
-    HostState,
-    Notice,
-    NoticeStatus,
-    Reply,
-    State,
-    Tell,
-    Workflow,
-)
+from craton_maintenance.domain.session.inputs import Reply
+from craton_maintenance.domain.session.records import Host, Notice
+from craton_maintenance.domain.session.states import HostState, NoticeStatus, State, Workflow
 
 #: Tells that an action on a server is done; needs no answer.
 INSTANCE_ACTION_DONE = "INSTANCE_ACTION_DONE"

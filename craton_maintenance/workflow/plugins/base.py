@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from craton_maintenance.domain.session.model import Outcome
+from craton_maintenance.domain.session.steps import Outcome
 
 #: ``(field, what is wrong with it)``; the field as a path within the options, e.g. ``argv/0``.
 Problem = tuple[str, str]

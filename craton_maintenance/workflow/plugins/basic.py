@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from craton_maintenance.domain.session.model import Outcome, Result
+from craton_maintenance.domain.session.steps import Outcome, Result
 from craton_maintenance.workflow.plugins.base import Context, HostAction, Problem
 
 #: Longest message, in characters.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from craton_maintenance import schema
-from craton_maintenance.domain.session.model import Outcome, Result
+from craton_maintenance.domain.session.steps import Outcome, Result
 from craton_maintenance.workflow.plugins import fill, runner
 from craton_maintenance.workflow.plugins.base import Context, HostAction, Problem
 

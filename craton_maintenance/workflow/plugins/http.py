@@ -10,7 +10,7 @@ from typing import Any
 import requests
 import urllib3
 
-from craton_maintenance.domain.session.model import Outcome, Result
+from craton_maintenance.domain.session.steps import Outcome, Result
 from craton_maintenance.workflow.plugins import fill
 from craton_maintenance.workflow.plugins.base import Context, HostAction, Problem
 from craton_maintenance.workflow.plugins.command import problems_of

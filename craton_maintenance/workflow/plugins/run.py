@@ -9,7 +9,7 @@ from typing import Any
 
 from oslo_config import cfg
 
-from craton_maintenance.domain.session.model import Outcome, Result, Step
+from craton_maintenance.domain.session.steps import Outcome, Result, Step
 from craton_maintenance.workflow.plugins import registry
 from craton_maintenance.workflow.plugins.base import Context, HostAction
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from keystoneauth1 import exceptions
 
-from craton_maintenance.domain.session.model import Outcome, Step, StepKind
+from craton_maintenance.domain.session.steps import Outcome, Step, StepKind
 from craton_maintenance.nova import answers
 from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.workflow.steps import hosts, servers

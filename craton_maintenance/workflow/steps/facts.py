@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from craton_maintenance.domain.session.model import Outcome
+from craton_maintenance.domain.session.steps import Outcome
 from craton_maintenance.nova.reads import host_of
 
 #: What servers' owners may have written, of which we keep nothing else.

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from craton_maintenance.domain.session.model import Outcome, Result, Step
+from craton_maintenance.domain.session.steps import Outcome, Result, Step
 from craton_maintenance.nova import placement
 from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.nova.reads import SETTLED, Migration, Service

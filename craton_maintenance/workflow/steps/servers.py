@@ -8,7 +8,7 @@ task, in its place, or, when that is over, in its history.
 from collections.abc import Mapping
 from typing import Any
 
-from craton_maintenance.domain.session.model import Outcome, Result, Step
+from craton_maintenance.domain.session.steps import Outcome, Result, Step
 from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.nova.reads import Migration
 from craton_maintenance.workflow.steps.facts import outcome, state_facts

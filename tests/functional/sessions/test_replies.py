@@ -6,7 +6,7 @@ import json
 import pytest
 
 from craton_maintenance.domain.event import Type
-from craton_maintenance.domain.session.model import NoticeStatus, State
+from craton_maintenance.domain.session.states import NoticeStatus, State
 from craton_maintenance.errors import Code
 from tests.functional.deployment import BEGIN
 from tests.functional.sessions.conftest import A1

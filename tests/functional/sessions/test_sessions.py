@@ -2,7 +2,8 @@
 
 import pytest
 
-from craton_maintenance.domain.session.model import Blocker, HostState, Problem, State
+from craton_maintenance.domain.session.records import Problem
+from craton_maintenance.domain.session.states import Blocker, HostState, State
 from craton_maintenance.errors import Code
 from tests.functional.deployment import BEGIN, REGION
 from tests.functional.sessions.conftest import A1, A2

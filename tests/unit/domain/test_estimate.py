@@ -4,7 +4,8 @@ import datetime as dt
 
 from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session.estimate import estimate
-from craton_maintenance.domain.session.model import Host, HostState
+from craton_maintenance.domain.session.records import Host
+from craton_maintenance.domain.session.states import HostState
 
 NOW = dt.datetime(2030, 1, 1, 12, tzinfo=dt.UTC)
 

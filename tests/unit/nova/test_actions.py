@@ -9,7 +9,7 @@ from keystoneauth1 import exceptions, token_endpoint
 from keystoneauth1.session import Session
 from requests.adapters import BaseAdapter
 
-from craton_maintenance.domain.session.model import Result
+from craton_maintenance.domain.session.steps import Result
 from craton_maintenance.nova.actions import Actions
 
 _ENDPOINT = "http://nova.invalid/v2.1"

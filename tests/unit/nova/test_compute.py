@@ -6,7 +6,7 @@ import pytest
 from keystoneauth1 import exceptions
 
 from craton_maintenance import simcloud
-from craton_maintenance.domain.session.model import Result, StepKind
+from craton_maintenance.domain.session.steps import Result, StepKind
 from craton_maintenance.nova.answers import Unreadable
 from craton_maintenance.nova.compute import TooOld, negotiate
 

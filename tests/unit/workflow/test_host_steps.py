@@ -5,7 +5,7 @@ import datetime as dt
 import pytest
 
 from craton_maintenance import simcloud
-from craton_maintenance.domain.session.model import Result, StepKind
+from craton_maintenance.domain.session.steps import Result, StepKind
 from craton_maintenance.simcloud.model import Resources
 
 SERVICES, SERVERS = "GET /os-services", "GET /servers/detail"

@@ -18,7 +18,7 @@ from oslo_config import cfg
 
 from craton_maintenance import conf as configuration
 from craton_maintenance.domain.scope import HostKey
-from craton_maintenance.domain.session.model import Outcome, Result, Step, StepKind
+from craton_maintenance.domain.session.steps import Outcome, Result, Step, StepKind
 from craton_maintenance.workflow import plugins
 from craton_maintenance.workflow.plugins import command as command_module
 from craton_maintenance.workflow.plugins import registry, runner
@@ -373,7 +373,7 @@ def engine(tmp_path: Path) -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]
         code = f"""
 import time
 from craton_maintenance import conf
-from craton_maintenance.domain.session.model import Step, StepKind
+from craton_maintenance.domain.session.steps import Step, StepKind
 from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.workflow import plugins
 conf = conf.load([], {{("sessions", "state_dir"): {str(tmp_path / "state")!r}}})

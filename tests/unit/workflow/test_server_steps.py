@@ -3,7 +3,7 @@
 import pytest
 
 from craton_maintenance import simcloud
-from craton_maintenance.domain.session.model import Result, StepKind
+from craton_maintenance.domain.session.steps import Result, StepKind
 from craton_maintenance.workflow.steps import WAYS
 
 GET, HISTORY = "GET /servers/{server}", "GET /os-migrations"

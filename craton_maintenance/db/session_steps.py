@@ -1,0 +1,144 @@
+"""Steps of sessions: stored by a decision, claimed and ended by whoever does them."""
+
+import datetime as dt
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from craton_maintenance.db import bulk, records, session_inputs, sessions
+from craton_maintenance.db.database import Transaction
+from craton_maintenance.db.tables import steps
+from craton_maintenance.domain.scope import HostKey
+from craton_maintenance.domain.session.steps import Outcome, Step, StepKind, StepStatus
+
+
+def add_steps(
+    transaction: Transaction, session_id: str, made: Sequence[Step], now: dt.datetime
+) -> None:
+    bulk.insert(
+        transaction,
+        steps,
+        [
+            {
+                "session_id": session_id,
+                "number": one.number,
+                "kind": one.kind.value,
+                "region": one.host.region,
+                "host": one.host.name,
+                "server_id": one.server_id,
+                "params": dict(one.params),
+                "status": StepStatus.WAITING.value,
+                "not_before": one.not_before,
+                "attempts": 0,
+                "created_at": now,
+            }
+            for one in made
+        ],
+    )
+
+
+_UNENDED = (StepStatus.WAITING.value, StepStatus.CLAIMED.value)
+
+
+def unended_steps(
+    connection: sa.Connection, limit: int, session_id: str | None = None
+) -> Sequence[sessions.Row]:
+    """Steps that have not ended, of one session or all, the oldest first."""
+    found = sa.select(steps).where(steps.c.status.in_(_UNENDED))
+    if session_id is not None:
+        found = found.where(steps.c.session_id == session_id)
+    return connection.execute(
+        found.order_by(steps.c.created_at, steps.c.session_id, steps.c.number).limit(limit)
+    ).all()
+
+
+def claim(
+    transaction: Transaction,
+    row: sessions.Row,
+    fence: int,
+    now: dt.datetime,
+    must_end_by: dt.datetime,
+) -> bool:
+    """Begin a step under a fencing number, before its effect.
+
+    :param row: as it was read; whoever claimed it meanwhile has it
+    :returns: False if it is not to be begun by us any more
+    """
+    result = transaction.execute(
+        sa.update(steps)
+        .where(
+            steps.c.session_id == row.session_id,
+            steps.c.number == row.number,
+            steps.c.status == row.status,
+            steps.c.attempts == row.attempts,
+        )
+        .values(
+            status=StepStatus.CLAIMED.value,
+            attempts=row.attempts + 1,
+            fence=fence,
+            began_at=now,
+            must_end_by=must_end_by,
+        )
+    )
+    return result.rowcount == 1
+
+
+def end(
+    transaction: Transaction,
+    step: Step,
+    session_id: str,
+    fence: int,
+    outcome: Outcome,
+    now: dt.datetime,
+) -> bool:
+    """A step has ended: its row, and the input that tells its session.
+
+    :returns: False if another engine has it by now; nothing was written
+    """
+    result = transaction.execute(
+        sa.update(steps)
+        .where(
+            steps.c.session_id == session_id,
+            steps.c.number == step.number,
+            steps.c.status == StepStatus.CLAIMED.value,
+            steps.c.fence == fence,
+        )
+        .values(
+            status=StepStatus.ENDED.value,
+            ended_at=now,
+            result=outcome.result.value,
+            outcome=records.dump(outcome),
+        )
+    )
+    if result.rowcount != 1:
+        return False
+    data = {"step": records.dump(step), "outcome": records.dump(outcome)}
+    session_inputs.add_input(transaction, session_id, "step", data, now)
+    return True
+
+
+def drop(transaction: Transaction, session_id: str, numbers: Sequence[int]) -> None:
+    """Withdraw steps that nobody has begun."""
+    bulk_numbers = list(numbers)
+    if bulk_numbers:
+        transaction.execute(
+            sa.update(steps)
+            .where(
+                steps.c.session_id == session_id,
+                steps.c.number.in_(bulk_numbers),
+                steps.c.status == StepStatus.WAITING.value,
+            )
+            .values(status=StepStatus.DROPPED.value)
+        )
+
+
+def step_of(row: sessions.Row) -> Step:
+    """A step from its row."""
+    return Step(
+        number=row.number,
+        kind=StepKind(row.kind),
+        host=HostKey(row.region, row.host),
+        server_id=row.server_id,
+        params=row.params,
+        not_before=row.not_before,
+    )
