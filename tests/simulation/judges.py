@@ -131,7 +131,7 @@ class Judge:
         self._last.clear()
         for server in list(self.stopped):
             there = self.cloud.servers.get(server)
-            if there is None or (there.vm_state != "stopped" and there.task_state is None):
+            if there is None or (there.vm_state == "active" and there.task_state is None):
                 self.stopped.discard(server)
 
     def _took_effect(self, call: CallRecord) -> bool:
@@ -313,7 +313,8 @@ class Judge:
         self._learn()
         begins = host not in self.at_work
         self.at_work.add(host)
-        return self._work(host, set() if begins else self.in_work.get(host, set()), begins)
+        known = set() if begins else self.in_work.get(host, set())
+        return self._work(host, known, begins=False)
 
     def _work(self, host: str, known: set[str], begins: bool) -> list[str]:
         cloud, now, found = self.cloud, self.clock(), []
