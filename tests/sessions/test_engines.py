@@ -13,8 +13,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import exc
 
-from craton_maintenance.db import leases, session_steps, tables
-from craton_maintenance.db import sessions as store
+from craton_maintenance.db import leases, session_inputs, session_steps, tables
 from craton_maintenance.domain.session import machine
 from craton_maintenance.domain.session.states import Blocker, State
 from craton_maintenance.domain.session.steps import Outcome, Result, Step, StepKind, StepStatus
@@ -216,7 +215,7 @@ def test_the_end_of_a_step_is_stored_once_the_database_is_back(world, monkeypatc
             raise exc.OperationalError("UPDATE", {}, Exception("gone away"))
         return end(*args, **more)
 
-    monkeypatch.setattr(store, "end", fails_at_first)
+    monkeypatch.setattr(session_steps, "end", fails_at_first)
     monkeypatch.setattr(flow, "_FIRST_PAUSE", 0.001)
     assert world.steps.do() == 1
     assert step(world, row).status == StepStatus.ENDED.value
@@ -232,10 +231,10 @@ def test_an_end_that_can_not_be_stored_is_looked_up_when_its_time_is_over(world,
         world.pass_time(_LONG)
         raise exc.OperationalError("UPDATE", {}, Exception("gone away"))
 
-    monkeypatch.setattr(store, "end", fails)
+    monkeypatch.setattr(session_steps, "end", fails)
     monkeypatch.setattr(flow, "_FIRST_PAUSE", 0.001)
     world.steps.do()
-    monkeypatch.setattr(store, "end", end)
+    monkeypatch.setattr(session_steps, "end", end)
     assert step(world, row).status == StepStatus.CLAIMED.value
     assert world.steps.do() == 1
     assert (step(world, row).status, step(world, row).attempts) == ("ended", 2)
@@ -293,7 +292,7 @@ def test_a_database_that_is_away_is_no_fault_of_a_session(world, monkeypatch):
     def fails(*args: Any, **more: Any) -> Any:
         raise exc.OperationalError("SELECT", {}, Exception("gone away"))
 
-    monkeypatch.setattr(store, "take_inputs", fails)
+    monkeypatch.setattr(session_inputs, "take_inputs", fails)
     with pytest.raises(exc.OperationalError):
         world.decider.work()
     assert world.session(session).problem is None
