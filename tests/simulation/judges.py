@@ -86,7 +86,8 @@ class Judge:
         #: hosts that an operator has said to be off
         self.fenced: set[str] = set()
         self.begun: Counter[str] = Counter()
-        self.stopped: set[str] = set()
+        #: servers that we have stopped, and where they were then
+        self.stopped: dict[str, str | None] = {}
         self.offloaded: set[str] = set()
         #: effects by session, subject and attempt
         self.effects: Counter[tuple[str, str, str, int]] = Counter()
@@ -117,7 +118,8 @@ class Judge:
                 self.effects[step] += 1
             server = call.params.get("server", "")
             if call.action == "os-stop":
-                self.stopped.add(server)
+                found = self.cloud.servers.get(server)
+                self.stopped[server] = found.host if found is not None else None
             elif call.action == "shelveOffload":
                 self.offloaded.add(server)
             elif call.template == "/os-services/{service}":
@@ -132,7 +134,7 @@ class Judge:
         for server in list(self.stopped):
             there = self.cloud.servers.get(server)
             if there is None or (there.vm_state == "active" and there.task_state is None):
-                self.stopped.discard(server)
+                del self.stopped[server]
 
     def _took_effect(self, call: CallRecord) -> bool:
         """Whether it did, whatever was answered."""
@@ -317,7 +319,8 @@ class Judge:
         return self._work(host, known, begins=False)
 
     def _work(self, host: str, known: set[str], begins: bool) -> list[str]:
-        cloud, now, found = self.cloud, self.clock(), []
+        cloud, now = self.cloud, self.clock()
+        found: list[str] = []
         there = {server.id for server in cloud.servers_on(host)}
         other = self.enabled_by_others.get(host)
         recent = dt.timedelta(seconds=self.policy["proof_valid"] + 1)

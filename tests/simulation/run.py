@@ -573,8 +573,7 @@ class Simulation(World):
         held = self._count(tables.session_holds)
         if held:
             raise Failed(f"{held} hosts are still held")
-        for server in self.judge.stopped:
-            host = self.cloud.servers[server].host
+        for server, host in self.judge.stopped.items():
             states = [
                 found.state.value
                 for one in self.latest.values()

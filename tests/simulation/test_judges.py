@@ -101,7 +101,7 @@ def stands_still(patch: pytest.MonkeyPatch) -> None:
 
 
 #: Schedules that are tried: in not every one there is something to be done wrongly.
-_TRIES = 20
+_TRIES = 60
 
 
 @pytest.mark.parametrize(

@@ -190,6 +190,9 @@ def _fault(world: "Simulation", rng: random.Random) -> None:
         fault.lost = rng.choice(["timeout", "reset"])
     if fault.status == 404 and fault.method != "POST":
         fault.status = 503
+    if fault.status not in (None, 500):
+        # whoever says no, or not now, has done nothing
+        fault.after = False
     world.cloud.faults.append(fault)
 
 
