@@ -14,6 +14,9 @@ from craton_maintenance.domain.session.states import NoticeStatus
 #: Part of the time to answer that has to be left when a notice is handed over.
 _LEFT = 0.5
 
+#: Within this a session notes that notices were handed over: half of the shortest time to answer.
+_SOON = dt.timedelta(seconds=0.5)
+
 _COLUMNS = (
     notices.c.id,
     notices.c.session_id,
@@ -55,9 +58,11 @@ def handed_over(transaction: Transaction, rows: Collection[Any], now: dt.datetim
     """
     new = [row for row in rows if row.delivered_at is None and is_wanted(row)]
     in_time = [row for row in new if not is_stale(row, now)]
-    # before their notices, as everybody else
+    # before their notices, as everybody else; a little later, as thousands may be handed over
+    # one after the other, and nothing is due before half of the time to answer
+    at = now + _SOON
     for session_id in sorted({row.session_id for row in in_time if row.reply_at is not None}):
-        session_inputs.touch(transaction, session_id, now)
+        session_inputs.touch(transaction, session_id, at)
     for chunk in bulk.batched_keys(sorted(row.id for row in in_time)):
         transaction.execute(
             sa.update(notices)

@@ -151,9 +151,9 @@ def wake(transaction: Transaction, region: str, now: dt.datetime) -> None:
     )
 
 
-def touch(transaction: Transaction, session_id: str, now: dt.datetime) -> None:
-    """Have a session looked at now."""
-    _touch(transaction, sessions.c.id == session_id, now)
+def touch(transaction: Transaction, session_id: str, at: dt.datetime) -> None:
+    """Have a session looked at by then, or before if that is due."""
+    _touch(transaction, sessions.c.id == session_id, at)
 
 
 def touch_window(transaction: Transaction, window_id: str, now: dt.datetime) -> None:
@@ -161,7 +161,6 @@ def touch_window(transaction: Transaction, window_id: str, now: dt.datetime) -> 
     _touch(transaction, sessions.c.window_id == window_id, now)
 
 
-def _touch(transaction: Transaction, which: sa.ColumnElement[bool], now: dt.datetime) -> None:
-    transaction.execute(
-        sa.update(sessions).where(which, sessions.c.due_at.is_not(None)).values(due_at=now)
-    )
+def _touch(transaction: Transaction, which: sa.ColumnElement[bool], at: dt.datetime) -> None:
+    # one that is over is not due any more, ever
+    transaction.execute(sa.update(sessions).where(which, sessions.c.due_at > at).values(due_at=at))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from craton_maintenance.db import sessions as store
-from craton_maintenance.db import windows
+from craton_maintenance.db import tables, windows
 from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session import machine
 from craton_maintenance.domain.session.records import Notice, Server, Session
@@ -152,13 +152,13 @@ class Made:
 
     def write_notice(self, *notice_ids: str, **values: Any) -> None:
         """Write columns of notices."""
-        table = store.notices
+        table = tables.notices
         statement = table.update().where(table.c.id.in_(notice_ids)).values(**values)
         self._service.database.write(lambda transaction: transaction.execute(statement))
 
     def inputs(self) -> list[dict[str, Any]]:
         """What came in and was not taken yet."""
-        table = store.inputs
+        table = tables.inputs
         with self._service.database.read() as connection:
             rows = connection.execute(
                 table.select().where(table.c.session_id == self.id).order_by(table.c.id)
@@ -170,6 +170,6 @@ class Made:
 
     def notice(self, notice_id: str) -> Any:
         """A notice's row."""
-        table = store.notices
+        table = tables.notices
         with self._service.database.read() as connection:
             return connection.execute(table.select().where(table.c.id == notice_id)).one()
