@@ -11,7 +11,7 @@ OPTS = (
         help="SQLAlchemy URL: sqlite:///FILE, mysql+pymysql://..., postgresql+psycopg://.... "
         "Beside Craton: Craton's own database.",
     ),
-    cfg.IntOpt("pool_size", default=10, min=1, help="Connections kept open per process."),
+    cfg.IntOpt("pool_size", default=20, min=1, help="Connections kept open per process."),
     cfg.IntOpt("max_overflow", default=20, min=0, help="Further connections under load."),
     cfg.IntOpt(
         "lock_timeout",
