@@ -82,7 +82,6 @@ class Judge:
         self.enabled_by_others: dict[str, dt.datetime] = {}
         #: hosts whose work was begun, and has not been returned from; what was on them then
         self.in_work: dict[str, set[str]] = {}
-        self.at_work: set[str] = set()
         #: hosts that an operator has said to be off
         self.fenced: set[str] = set()
         self.begun: Counter[str] = Counter()
@@ -302,7 +301,6 @@ class Judge:
     def host_enters_work(self, session: str, host: str) -> list[str]:
         """Objections to calling a host empty, and ready to be worked on, now."""
         self._learn()
-        self.at_work.discard(host)
         self.in_work[host] = {server.id for server in self.cloud.servers_on(host)}
         found = self._work(host, set(), begins=True)
         asked, now = self.sessions[session], self.clock()
@@ -313,9 +311,7 @@ class Judge:
     def host_work(self, host: str) -> list[str]:
         """Objections to something being done to a host now."""
         self._learn()
-        begins = host not in self.at_work
-        self.at_work.add(host)
-        known = set() if begins else self.in_work.get(host, set())
+        known = self.in_work.get(host, set())
         return self._work(host, known, begins=False)
 
     def _work(self, host: str, known: set[str], begins: bool) -> list[str]:

@@ -564,6 +564,7 @@ class Simulation(World):
             for one in self.cloud.migrations.values()
             if one.user_id == self.judge.us
             and one.status in UNFINISHED
+            and one.server_id in self.cloud.servers
             # an evacuation is done once the host is there again
             and one.status != "done"
             and not self._is_given_up(one.server_id)
@@ -636,6 +637,7 @@ class Simulation(World):
         if answer.status_code != 200:
             return
         if body["action"] == "retry":
+            # what is blocked is not waited for any longer
             self.judge.hurries(session_id)
         if body["action"] == "override":
             self.judge.overrides(session_id)

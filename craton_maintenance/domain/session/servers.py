@@ -416,6 +416,9 @@ def retry(draft: Draft, server: Server, action: str | None) -> None:
     if server.state is ServerState.ACTING:
         _again(draft, server)
         return
+    if server.state is ServerState.ASKED:
+        # its owner has time to answer; to go on without is another order, and on record
+        return
     values: dict[str, Any] = {}
     if action is not None:
         values = {"action": action, "chosen_by": Chosen.OPERATOR}
@@ -427,7 +430,8 @@ def retry(draft: Draft, server: Server, action: str | None) -> None:
         state=ServerState.READY,
         attempts=0,
         problem=None,
-        not_before=None,
+        # the pause before another try is over; a time that its owner was granted is not
+        not_before=None if server.problem is not None else server.not_before,
         todo=(),
         awaits_until=None,
         **values,
