@@ -377,7 +377,8 @@ class Judge:
         under_way = [
             one.id
             for one in self.cloud.migrations_of.get(server.id, ())
-            if one.user_id == self.us and one.status in UNFINISHED
+            # an evacuation is done once its host is there again
+            if one.user_id == self.us and one.status in UNFINISHED - {"done"}
         ]
         if under_way:
             yield f"I7: {action} of {server.id} beside its migrations {under_way}"
