@@ -541,6 +541,8 @@ class Simulation(World):
     def _check_disabled(self) -> None:
         """I4: a host that is disabled by us is open, retired, or failed."""
         for host, reason in self.judge.left_disabled().items():
+            if host in self.judge.fenced:
+                continue  # it was given up for dead, by an operator's word
             session = next((one for key, one in self.latest.items() if key in reason), None)
             if session is None:
                 raise Failed(f"I4: {host} is disabled for nobody: {reason}")
