@@ -143,12 +143,7 @@ def next_due(connection: sa.Connection) -> dt.datetime | None:
 def wake(transaction: Transaction, region: str, now: dt.datetime) -> None:
     """What Nova shows has changed: sessions that work in a region are looked at."""
     working = sa.select(session_holds.c.session_id).where(session_holds.c.region == region)
-    transaction.execute(
-        sa.update(sessions)
-        .where(sessions.c.due_at.is_not(None), sessions.c.due_at > now)
-        .where(sessions.c.id.in_(working))
-        .values(due_at=now)
-    )
+    _touch(transaction, sessions.c.id.in_(working), now)
 
 
 def touch(transaction: Transaction, session_id: str, at: dt.datetime) -> None:
@@ -162,5 +157,12 @@ def touch_window(transaction: Transaction, window_id: str, now: dt.datetime) -> 
 
 
 def _touch(transaction: Transaction, which: sa.ColumnElement[bool], at: dt.datetime) -> None:
-    # one that is over is not due any more, ever
-    transaction.execute(sa.update(sessions).where(which, sessions.c.due_at > at).values(due_at=at))
+    """One that is being decided on is waited for, and then looked at again.
+
+    So whether it is due before must not be a condition: of a row that another transaction
+    holds, databases look at what is committed, and pass over it if that does not match.
+    """
+    sooner = sa.case((sessions.c.due_at > at, at), else_=sessions.c.due_at)
+    transaction.execute(
+        sa.update(sessions).where(which, sessions.c.due_at.is_not(None)).values(due_at=sooner)
+    )

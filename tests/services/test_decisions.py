@@ -1,19 +1,22 @@
 """A session decides while projects answer: no answer that was taken is lost."""
 
+import datetime as dt
 import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from craton_maintenance.db import session_inputs
 from craton_maintenance.db import sessions as store
-from craton_maintenance.db.database import Database
+from craton_maintenance.db.database import Database, Transaction
+from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session import machine
-from craton_maintenance.domain.session.states import State
+from craton_maintenance.domain.session.states import HostState, State
 from craton_maintenance.errors import Problem
 from craton_maintenance.service import Service
 from craton_maintenance.sessions import replies
-from tests.support.deployment import Api, Clock
+from tests.support.deployment import REGION, Api, Clock
 from tests.support.sessions import Made
 
 SECONDS = 60.0
@@ -130,3 +133,31 @@ def test_answers_do_not_wait_for_a_decision_about_others(service, api, session, 
     once(monkeypatch, store, "save", lambda: answer(api, session, "alpha"))
     decide(service, session)
     assert [came["notice_id"] for came in session.inputs()] != []
+
+
+@pytest.mark.parametrize("way", ["wake", "touch"])
+def test_a_session_is_looked_at_again_though_it_was_being_decided_on(service, session, way):
+    """It was due, and is due in a while once it is decided on: not before that was told."""
+    key = HostKey(REGION, "compute-01")
+    session.host(key, state=HostState.DRAINING)
+    now = service.clock()
+    before = session.load()
+
+    def woken(transaction: Transaction) -> None:
+        if way == "wake":
+            session_inputs.wake(transaction, REGION, now)
+        else:
+            session_inputs.touch(transaction, session.id, now)
+
+    thread = threading.Thread(target=service.database.write, args=(woken,))
+
+    def decided(transaction: Transaction) -> None:
+        store.lock(transaction, session.id)
+        thread.start()
+        thread.join(0.5)
+        store.save(transaction, before, before, now + dt.timedelta(seconds=30))
+
+    service.database.write(decided)
+    thread.join(10)
+    with service.database.read() as connection:
+        assert store.get(connection, session.id).due_at == now
