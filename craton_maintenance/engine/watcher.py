@@ -17,13 +17,13 @@ from craton_maintenance.service import Service
 LOG = logging.getLogger(__name__)
 
 #: How much more seldom Nova is polled where there is no need, and where it is heard to be well.
-_SELDOM, _MOST_SELDOM = 15, 60
+_SELDOM, _MOST_SELDOM = 15, 120
 
 #: Seconds between looks for the record of a migration whose server has arrived.
 _SOON = 0.3
 
 #: For how long Nova writes a record whose end it has told.
-_SAVED = dt.timedelta(seconds=0.1)
+_SAVED = dt.timedelta(seconds=0.07)
 
 #: Statuses of migrations that a host has not begun with, and that it is at.
 _QUEUED, _UNDER_WAY = "queued", ("preparing", "running")
@@ -53,6 +53,8 @@ class Watcher:
         self._ended = 0
         #: when the record that was told to end will have
         self._ends_at: dt.datetime | None = None
+        #: nobody has looked since it was told
+        self._is_early = False
         #: since when something is begun once a record has ended
         self._waits_since: dt.datetime | None = None
         #: the last look at everything, at migrations, at hosts
@@ -104,8 +106,9 @@ class Watcher:
         if bell.count != self._heard:
             self._heard, self._heard_at = bell.count, now
         if bell.ended != self._ended:
-            self._ended, self._ends_at = bell.ended, now + _SAVED
+            self._ended, self._ends_at, self._is_early = bell.ended, now + _SAVED, True
         has_ended = self._ends_at is not None and now >= self._ends_at
+        changed = True
         is_waited_for = self._is_waited_for(movers, waiting)
         if not is_waited_for:
             self._waits_since = None
@@ -120,13 +123,16 @@ class Watcher:
             # that the record ends may not have been heard
             since = max(self._waits_since, self._moves_at or self._waits_since)
             if has_ended or self._is_due(every, since):
-                self._look(servers=False)
+                changed = self._look(servers=False)
         elif work is Work.ARRIVED and self._is_due(every * 2 * _SELDOM, self._moves_at):
             self._look(servers=False)
         elif work is Work.MOVING and has_ended:
-            self._look(servers=False)  # it may have failed
+            changed = self._look(servers=False)  # it may have failed
         if has_ended:
-            self._ends_at = None
+            # once more, if it was too early
+            again = self._is_early and not changed
+            self._ends_at = now + dt.timedelta(seconds=_SOON) if again else None
+            self._is_early = False
         if self._ends_at is None:
             return every
         return min(every, max(0.0, (self._ends_at - now).total_seconds()))
@@ -156,9 +162,10 @@ class Watcher:
     def _is_due(self, every: float, since: dt.datetime | None) -> bool:
         return since is None or (self._service.clock() - since).total_seconds() >= every
 
-    def _look(self, servers: bool) -> None:
+    def _look(self, servers: bool) -> bool:
         """
         :param servers: look where servers are, too
+        :returns: whether anything was new
         """
         self._moves_at = self._service.clock()
         if servers:
@@ -167,8 +174,9 @@ class Watcher:
             changed = self._watch.look(servers=servers)
         except keystoneauth1.exceptions.ClientException as error:
             LOG.warning("what moves in region %s can't be seen now: %s", self._region, error)
-        else:
-            self._wake(changed)
+            return False
+        self._wake(changed)
+        return changed
 
     def _look_at_hosts(self) -> None:
         """Whether the hosts that sessions hold are up, and nobody has enabled them."""
