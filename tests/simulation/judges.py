@@ -87,6 +87,8 @@ class Judge:
         self.begun: Counter[str] = Counter()
         #: servers that we have stopped, and where they were then
         self.stopped: dict[str, str | None] = {}
+        #: those of them that a session which is over has left so: they are their owners'
+        self.left_down: set[str] = set()
         self.offloaded: set[str] = set()
         #: effects by session, subject and attempt
         self.effects: Counter[tuple[str, str, str, int]] = Counter()
@@ -218,7 +220,7 @@ class Judge:
             yield f"I1: {server.id} of group {group} is taken out beside {out}, of {most}"
 
     def _is_out(self, server: Server, rest: float) -> bool:
-        if server.id in self.stopped:
+        if server.id in self.stopped and server.id not in self.left_down:
             return True
         if server.id in self.offloaded and server.task_state == "shelving_offloading":
             return True
@@ -431,6 +433,13 @@ class Judge:
                 self.heard[server_id].free = True
                 self.heard[server_id].later = later
 
+    def answers_for_all(self, session: str, project: str) -> None:
+        """A project has agreed without naming servers: who answers has in hand what is asked."""
+        now, hosts = self.clock(), self.sessions[session].hosts
+        for server in self.cloud.servers.values():
+            if server.project_id == project and server.host in hosts:
+                self.heard[server.id] = Heard(server.host, now, now, free=True)
+
     def hurries(self, session: str) -> None:
         """An operator has something tried at once."""
         for server in self.cloud.servers.values():
@@ -456,6 +465,12 @@ class Judge:
                 self.heard[server.id] = Heard(server.host, always, always, free=True)
         for project in self.cloud.projects:
             self.announced[session, project] = Heard(None, always, always, free=True)
+
+    def session_over(self, session: str) -> None:
+        """What it has stopped and not started again is out for good, or until its owner acts."""
+        self._learn()
+        hosts = self.sessions[session].hosts
+        self.left_down |= {server for server, host in self.stopped.items() if host in hosts}
 
     # -- I4: at any time, and at the end -------------------------------------------------
 

@@ -157,6 +157,8 @@ class Application:
         if not ack:
             self._judge.refuses(session, self.id, state, about)
             return
+        if state in _ASKS and not actions and path.endswith(self.id):
+            self._judge.answers_for_all(session, self.id)
         granted = answer.json.get("not_before")
         later = dt.datetime.fromisoformat(granted) if granted else None
         self._judge.answers(session, self.id, state, about, later)

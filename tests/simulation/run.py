@@ -248,7 +248,8 @@ class Simulation(World):
 
     def later(self, delay: float, act: Callable[[], None]) -> None:
         """Have something happen in so many seconds."""
-        heapq.heappush(self._agenda, (self.elapsed + delay, next(self._order), act))
+        moment = round(self.elapsed + delay, 3)
+        heapq.heappush(self._agenda, (moment, next(self._order), act))
 
     def session_ids(self) -> list[str]:
         return list(self.windows)
@@ -750,6 +751,8 @@ class _patched:
         def decided(session: Session, inputs: Any, known: Any) -> Any:
             after, commands = self._decide(session, inputs, known)
             world.latest[session.id] = after
+            if after.state in OVER:
+                world.judge.session_over(session.id)
             for key, host in after.hosts.items():
                 enters = host.state is HostState.IN_MAINTENANCE
                 if enters and session.hosts[key].state is not HostState.IN_MAINTENANCE:
