@@ -335,7 +335,9 @@ class Judge:
         found += [
             f"I3: work on {host} with migration {one.id} ({one.status})"
             for one in cloud.migrations.values()
-            if one.status in UNFINISHED and host in (one.source, one.dest)
+            if one.status in UNFINISHED
+            and host in (one.source, one.dest)
+            and one.server_id in cloud.servers
         ]
         found += [
             f"I3: work on {host} with an allocation of {consumer}"

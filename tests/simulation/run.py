@@ -220,6 +220,8 @@ class Simulation(World):
         self._chains: dict[tuple[str, str, str], int] = {}
         self._head = 0
         self._engines = 0
+        #: where servers were in the beginning
+        self._began = {server.id: server.host for server in self.cloud.servers.values()}
         self._still: tuple[Any, float] = (None, 0.0)
         self._unsaid: set[str] = set()
         self.judge = Judge(self.cloud, lambda: self.now, schedule.policy)
@@ -492,7 +494,8 @@ class Simulation(World):
             {
                 server.id: (server.host, server.project_id)
                 for server in self.cloud.servers.values()
-                if server.host in planned.hosts
+                # of one that has just come nobody may know yet
+                if server.host in planned.hosts and self._began.get(server.id) == server.host
             },
         )
         self.note(f"session {session} on {planned.hosts} {planned.body}")
