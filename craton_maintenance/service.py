@@ -5,7 +5,7 @@ import datetime as dt
 import functools
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 from oslo_config import cfg
@@ -13,6 +13,7 @@ from oslo_config import cfg
 from craton_maintenance.db import settings
 from craton_maintenance.db.database import Database, Transaction
 from craton_maintenance.domain.session.known import Policy
+from craton_maintenance.nova.credentials import Region, regions
 from craton_maintenance.sessions.service import Sessions
 from craton_maintenance.windows.service import Windows
 from craton_maintenance.windows.telling import Speaker
@@ -74,6 +75,8 @@ class Service:
         self.session_news = threading.Event()
         #: set when a session has steps to be done
         self.step_news = threading.Event()
+        #: the regions that there are; made anew at each call, as sessions belong to a thread
+        self.regions: Callable[[], Sequence[Region]] = lambda: regions(conf)
         #: by region: what Nova's notifications say of servers that move
         self.moved: defaultdict[str, Bell] = defaultdict(Bell)
         self.windows = Windows(

@@ -11,6 +11,7 @@ from craton_maintenance.api.resources import (
     health,
     inventory,
     links,
+    listeners,
     objects,
     openapi,
     replies,
@@ -24,7 +25,7 @@ from craton_maintenance.api.resources.craton import projects, users, variables
 class Project(BaseConverter):
     """A project's id: anything but the words that stand in its place."""
 
-    regex = r"(?!detail$)[^/]+"
+    regex = r"(?!(?:detail|listeners)$)[^/]+"
     part_isolating = True
 
 
@@ -38,9 +39,11 @@ V1: dict[str, type[Any]] = {
     "/maintenance-windows/<string:window_id>": windows.Window,
     "/maintenance-windows/<string:window_id>/start": windows.WindowStart,
     "/maintenance-windows/<string:window_id>/finish": windows.WindowFinish,
+    "/maintenance-windows/<string:window_id>/listeners": listeners.WindowListeners,
     "/maintenance": sessions.Sessions,
     "/maintenance/<string:session_id>": sessions.Session,
     "/maintenance/<string:session_id>/detail": sessions.SessionDetail,
+    "/maintenance/<string:session_id>/listeners": listeners.SessionListeners,
     "/maintenance/<string:session_id>/<project:project_id>": replies.Part,
     "/maintenance/<string:session_id>/<project:project_id>/<string:instance_id>": (
         replies.InstancePart
@@ -58,6 +61,7 @@ V1: dict[str, type[Any]] = {
     "/links/active": links.ActiveLinks,
     "/links/<string:host>": links.HostLink,
     "/links/project/<string:host_id>": links.ProjectLink,
+    "/listeners": listeners.Listeners,
     "/nova-hosts": inventory.NovaHosts,
     "/openapi.json": openapi.OpenApi,
     "/projects/<string:object_id>/binding": projects.Binding,

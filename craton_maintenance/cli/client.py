@@ -230,6 +230,20 @@ class Client:
         found: list[Json] = self._get("/maintenance-flows")["flows"]
         return found
 
+    # Who listens
+
+    def listeners(self) -> Json:
+        """Which projects with servers have alarms on what they may be told."""
+        return self._get("/listeners")
+
+    def session_listeners(self, session_id: str) -> Json:
+        """Which of the projects concerned have alarms on a session's notices."""
+        return self._get(f"/maintenance/{_part(session_id)}/listeners")
+
+    def window_listeners(self, window_id: str) -> Json:
+        """Which of the projects concerned have alarms on what they are told of a window."""
+        return self._get(f"/maintenance-windows/{_part(window_id)}/listeners")
+
     # Constraints
 
     def constraint(self, kind: str, object_id: str) -> Json:

@@ -258,3 +258,17 @@ class Payload(columns.FormattableColumn[dict[str, Any]]):
 
     def human_readable(self) -> str:
         return "\n".join(f"{key}: {value}" for key, value in self._value.items())
+
+
+class Alarms(columns.FormattableColumn[list[Any]]):
+    """Alarms that may tell of something, a line each."""
+
+    def human_readable(self) -> str:
+        return _cut([_alarm(x) for x in self._value])
+
+
+def _alarm(alarm: Mapping[str, Any]) -> str:
+    conditions = [f"{x['field']} {x['op']} {x['value']}" for x in alarm["conditions"]]
+    where = f" where {' and '.join(conditions)}" if conditions else ""
+    silent = f" ({alarm['silence']})" if alarm["silence"] else ""
+    return f"{alarm['name'] or alarm['id']}: {alarm['event_type']}{where}{silent}"

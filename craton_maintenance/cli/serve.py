@@ -72,6 +72,7 @@ def _parts(args: argparse.Namespace, out: Any) -> tuple[list[Any], Any]:
         parts.append(cloud)
         known = [simulated(cloud)]
     service = Service(conf)
+    service.regions = lambda: known
     migrate.upgrade(service.database)
     server = Server(create_app(service), conf)
     may_create = conf.inventory.create or not migrate.has_craton(service.database)

@@ -12,6 +12,7 @@ from oslo_log import log
 from oslo_messaging import opts as messaging
 
 from craton_maintenance.conf import (
+    aodh,
     api,
     craton,
     database,
@@ -23,7 +24,7 @@ from craton_maintenance.conf import (
     windows,
 )
 
-GROUPS = (api, craton, database, engine, events, inventory, nova, sessions, windows)
+GROUPS = (aodh, api, craton, database, engine, events, inventory, nova, sessions, windows)
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:

@@ -14,6 +14,7 @@ from craton_maintenance.policies import (
     flows,
     inventory,
     links,
+    listeners,
     objects,
     replies,
     sessions,
@@ -29,6 +30,7 @@ MODULES = (
     objects,
     events,
     links,
+    listeners,
     inventory,
     craton,
 )

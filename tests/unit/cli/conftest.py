@@ -29,11 +29,13 @@ SCHEMAS = {
     ("DELETE", "/maintenance-windows/*"): ("no-query", None, None),
     ("POST", "/maintenance-windows/*/start"): ("no-query", None, "window"),
     ("POST", "/maintenance-windows/*/finish"): ("no-query", None, "window"),
+    ("GET", "/maintenance-windows/*/listeners"): ("no-query", None, "listeners"),
     ("GET", "/maintenance"): ("session-list-query", None, "session-list"),
     ("POST", "/maintenance"): ("no-query", "session-create", "session-created"),
     ("GET", "/maintenance/*"): ("no-query", None, "session-any"),
     ("PUT", "/maintenance/*"): ("no-query", "session-order", "session"),
     ("GET", "/maintenance/*/detail"): ("no-query", None, "session-detail"),
+    ("GET", "/maintenance/*/listeners"): ("no-query", None, "listeners"),
     ("GET", "/maintenance/*/*"): ("no-query", None, "session-part"),
     ("PUT", "/maintenance/*/*"): ("no-query", "reply", "reply-taken"),
     ("GET", "/maintenance/*/*/*"): ("no-query", None, "session-part"),
@@ -50,6 +52,7 @@ SCHEMAS = {
     ("DELETE", "/*/*/maintenance"): ("links-query", None, None),
     ("GET", "/events"): ("event-list-query", None, "event-list"),
     ("GET", "/events/pending"): ("pending-query", None, "pending"),
+    ("GET", "/listeners"): ("no-query", None, "listeners"),
     ("GET", "/nova-hosts"): ("nova-host-list-query", None, "nova-host-list"),
     ("GET", "/links"): ("no-query", None, "links"),
     ("PUT", "/links"): ("no-query", "links-set", "links"),
@@ -365,4 +368,40 @@ def event(seq: int, **facts: Any) -> dict[str, Any]:
         "event_type": "maintenance.window.created",
         "time": "2030-01-01T00:00:00.5Z".replace(".5Z", ".500000Z"),
         "payload": {"window_id": WINDOW_ID, "state": "scheduled", "servers_count": 2},
+    } | facts
+
+
+def listeners(**facts: Any) -> dict[str, Any]:
+    """Who listens."""
+    alarm = {
+        "region": "RegionOne",
+        "id": "a1",
+        "name": "tell me",
+        "event_type": "maintenance.*",
+        "conditions": [
+            {"field": "traits.state", "op": "eq", "value": "SCALE_IN", "type": "", "holds": None}
+        ],
+        "repeats": False,
+        "actions": ["http"],
+        "hears": [],
+        "may_hear": [],
+        "silence": "FIRED",
+    }
+    deaf = {
+        "project_id": "alpha",
+        "operators": False,
+        "servers_count": 2,
+        "listens": "no",
+        "hears": [],
+        "may_hear": [],
+        "alarms": [alarm],
+        "answered_at": "2030-01-01T00:00:00Z",
+    }
+    types = ["maintenance.scheduled"]
+    hears = {"project_id": "beta", "listens": "yes", "hears": types, "answered_at": None}
+    look = {"region": "RegionOne", "status": "read", "words": "", "alarms_count": 1}
+    return {
+        "event_types": {"projects": types, "operators": ["maintenance.host"]},
+        "aodh": [look],
+        "projects": [deaf, deaf | {"alarms": []} | hears],
     } | facts
