@@ -14,5 +14,8 @@ setup(
         "craton_maintenance.schemas",
         # runs inside nova-api, without the rest
         "craton_maintenance_nova_links",
+        # runs inside vitrage-graph, without the rest
+        "craton_maintenance_vitrage",
+        "craton_maintenance_vitrage.maintenance",
     ]
 )

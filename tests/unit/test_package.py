@@ -72,7 +72,11 @@ def test_a_wheel_holds_the_files_of_the_tree(tmp_path):
         text=True,
         check=True,
     ).stdout.splitlines()
-    as_they_are = ("craton_maintenance/", "craton_maintenance_nova_links/")
+    as_they_are = (
+        "craton_maintenance/",
+        "craton_maintenance_nova_links/",
+        "craton_maintenance_vitrage/",
+    )
     folders = (*as_they_are, "migrations/", "schemas/")
     wanted = [name for name in listed if name.startswith(folders)]
     build = ["setup.py", "setup.cfg", "pyproject.toml", "README.rst", "LICENSE"]
