@@ -1,7 +1,8 @@
 """Steps of sessions: stored by a decision, claimed and ended by whoever does them."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -37,7 +38,7 @@ def add_steps(
     )
 
 
-_UNENDED = (StepStatus.WAITING.value, StepStatus.CLAIMED.value)
+_UNENDED = (StepStatus.WAITING.value, StepStatus.CLAIMED.value, StepStatus.UNDER_WAY.value)
 
 
 def unended_steps(
@@ -76,7 +77,8 @@ def claim(
             status=StepStatus.CLAIMED.value,
             attempts=row.attempts + 1,
             fence=fence,
-            began_at=now,
+            # of what goes on elsewhere, when it was begun, not when it was looked at
+            began_at=row.began_at if row.status == StepStatus.UNDER_WAY.value else now,
             must_end_by=must_end_by,
         )
     )
@@ -115,6 +117,57 @@ def end(
     data = {"step": records.dump(step), "outcome": records.dump(outcome)}
     session_inputs.add_input(transaction, session_id, "step", data, now)
     return True
+
+
+def goes_on(
+    transaction: Transaction,
+    step: Step,
+    session_id: str,
+    fence: int,
+    outcome: Outcome,
+    now: dt.datetime,
+    look_at: dt.datetime,
+) -> bool:
+    """A step goes on elsewhere: anybody may look at it again, from a moment on.
+
+    Its session is told only where there is something new to say: a look is no event.
+
+    :param look_at: by the clock of engines
+    :returns: False if another engine has it by now; nothing was written
+    """
+    ours = (
+        steps.c.session_id == session_id,
+        steps.c.number == step.number,
+        steps.c.status == StepStatus.CLAIMED.value,
+        steps.c.fence == fence,
+    )
+    before = transaction.execute(sa.select(steps.c.outcome).where(*ours)).one_or_none()
+    result = transaction.execute(
+        sa.update(steps)
+        .where(*ours)
+        .values(
+            status=StepStatus.UNDER_WAY.value,
+            not_before=look_at,
+            must_end_by=None,
+            outcome=records.dump(outcome),
+        )
+    )
+    if before is None or result.rowcount != 1:
+        return False
+    said = before.outcome
+    # the first look may be the end of what an earlier try met with
+    if said is None or (said.get("code", ""), said.get("words", "")) != (
+        outcome.code,
+        outcome.words,
+    ):
+        data = {"step": records.dump(step), "outcome": records.dump(outcome)}
+        session_inputs.add_input(transaction, session_id, "step", data, now)
+    return True
+
+
+def facts_of(row: sessions.Row) -> Mapping[str, Any]:
+    """What the last look at a step has found, of one that goes on elsewhere; else nothing."""
+    return (row.outcome or {}).get("facts", {})
 
 
 def drop(transaction: Transaction, session_id: str, numbers: Sequence[int]) -> None:

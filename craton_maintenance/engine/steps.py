@@ -19,7 +19,6 @@ from craton_maintenance.engine.watcher import LOG
 from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.service import Service
 from craton_maintenance.workflow import flow
-from craton_maintenance.workflow.steps import LOOKS
 
 #: Steps that one look deals with.
 _STEPS = 1000
@@ -74,9 +73,13 @@ class Steps:
         return begun
 
     def of(self, session_id: str) -> int:
-        """How many steps of a session have not ended."""
+        """How many steps of a session are to be done here; what goes on elsewhere is not."""
+        now = self._service.clock()
         with self._service.database.read() as connection:
-            return len(session_steps.unended_steps(connection, _STEPS, session_id))
+            rows = session_steps.unended_steps(connection, _STEPS, session_id)
+        return sum(
+            row.status != StepStatus.UNDER_WAY.value or row.not_before <= now for row in rows
+        )
 
     def close(self) -> None:
         """Wait for what is under way."""
@@ -105,6 +108,7 @@ class Steps:
         return (
             row.kind == StepKind.RUN_PLUGIN.value
             and row.status == StepStatus.CLAIMED.value
+            and not flow.may_be_repeated(row)
             and (row.session_id, row.number) not in self._under_way
         )
 
@@ -117,7 +121,8 @@ class Steps:
             return False
         if row.status == StepStatus.CLAIMED.value:
             # somebody's that is gone: its effect may come until then, if it has one
-            return row.kind in LOOKS or row.must_end_by is None or row.must_end_by <= now
+            may = flow.may_be_repeated(row)
+            return may or row.must_end_by is None or row.must_end_by <= now
         return row.not_before is None or row.not_before <= self._service.clock()
 
     def _begin(self, rows: Sequence[store.Row], fence: int) -> None:

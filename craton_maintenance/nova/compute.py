@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from keystoneauth1 import exceptions
+from keystoneauth1.session import Session
 from oslo_config import cfg
 
 from craton_maintenance.domain.session.steps import Outcome, Result
@@ -64,6 +65,22 @@ class Cloud:
         """What changes something; raises as :attr:`reads`."""
         return self._connected()[1]
 
+    @property
+    def keystone(self) -> Session:
+        """Our credentials, for other services of the cloud: connections, and a token.
+
+        :raises keystoneauth1.exceptions.ClientException: Keystone can't be reached
+        """
+        session: Session | None = getattr(self._here, "session", None)
+        if session is None:
+            session = self._here.session = self._region.session()
+        return session
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """Which of a service's endpoints are the region's: ``region_name``, ``interface``."""
+        return {"region_name": self._region.region_name, "interface": self._region.interface}
+
     def looking_only(self, words: str) -> "Cloud":
         """The same to whoever looks; what would change something is not sent.
 
@@ -78,9 +95,8 @@ class Cloud:
         return pair
 
     def _connect(self) -> tuple[Reads, Actions]:
-        region, conf = self._region, self._conf
-        session = region.session()
-        where: dict[str, Any] = {"region_name": region.region_name, "interface": region.interface}
+        conf = self._conf
+        session, where = self.keystone, self.where
         reads = Reads(session, where, (2, 1), conf.nova.read_retries, conf.nova.timeout)
         version = self._version or negotiate(
             reads, session.get_endpoint(service_type="compute", **where)

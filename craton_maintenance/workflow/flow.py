@@ -27,7 +27,7 @@ from craton_maintenance.domain.session.steps import Outcome, Result, Step, StepK
 from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.service import Service
 from craton_maintenance.workflow import steps as ways
-from craton_maintenance.workflow.plugins import look, run_plugin, time_limit
+from craton_maintenance.workflow.plugins import goes_on_elsewhere, look, run_plugin, time_limit
 
 LOG = logging.getLogger(__name__)
 
@@ -102,16 +102,26 @@ class Doer:
         self.end(row.session_id, step, fence, outcome)
         return True
 
-    def perform(self, session_id: str, step: Step, again: bool) -> Outcome:
-        """Have a step's effect, whatever happens."""
+    def perform(
+        self,
+        session_id: str,
+        step: Step,
+        again: bool,
+        known: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        """Have a step's effect, whatever happens.
+
+        :param known: facts of the last look at it, where it goes on elsewhere
+        """
         again = again or bool(step.params.get("again"))
         until = self._until.get((session_id, step.number), math.inf)
         try:
+            cloud = self._clouds.get(step.host.region)
             if step.kind is StepKind.RUN_PLUGIN:
                 deadline = time.monotonic() + time_limit(self._service.conf, step)
                 deadline = min(deadline, until - _MARGIN)
-                return run_plugin(self._service.conf, session_id, step, again, deadline)
-            cloud = self._clouds.get(step.host.region)
+                conf = self._service.conf
+                return run_plugin(conf, session_id, step, again, deadline, cloud, known)
             if cloud is None:
                 words = f"no cloud is configured for region {step.host.region}"
                 return Outcome(Result.LATER, words=words)
@@ -128,7 +138,7 @@ class Doer:
         return last is not None and self._service.clock() >= dt.datetime.fromisoformat(last)
 
     def end(self, session_id: str, step: Step, fence: int, outcome: Outcome) -> None:
-        """Store how a step ended, for the session to decide on.
+        """Store how a step ended, for the session to decide on, or that it goes on elsewhere.
 
         A database that is away is waited for as long as nobody else may look at the step: how
         a host action has ended may be known here only.
@@ -137,7 +147,15 @@ class Doer:
         until = self._until.pop((session_id, step.number), 0.0)
 
         def work(transaction: Any) -> None:
-            if session_steps.end(transaction, step, session_id, fence, outcome, service.clock()):
+            now = service.clock()
+            if outcome.result is Result.UNDER_WAY:
+                again_at = now + dt.timedelta(seconds=outcome.look_in)
+                told = session_steps.goes_on(
+                    transaction, step, session_id, fence, outcome, now, again_at
+                )
+            else:
+                told = session_steps.end(transaction, step, session_id, fence, outcome, now)
+            if told:
                 transaction.after_commit(service.session_news.set)
 
         pause = _FIRST_PAUSE
@@ -170,7 +188,9 @@ class DoStep(task.Task):
         row, step = self._row, session_steps.step_of(self._row)
         if not self._doer.claim(row, self._fence):
             return
-        outcome = self._doer.perform(row.session_id, step, row.attempts > 0)
+        outcome = self._doer.perform(
+            row.session_id, step, row.attempts > 0, session_steps.facts_of(row)
+        )
         self._doer.end(row.session_id, step, self._fence, outcome)
 
 
@@ -185,6 +205,17 @@ class LookTogether(task.Task):
     def execute(self) -> None:
         """Look; the steps that follow in this thread find what it shows."""
         self._doer.look_together(self._row)
+
+
+def may_be_repeated(row: store.Row) -> bool:
+    """Whether a step that somebody may still be doing may be done besides.
+
+    So it is with what only looks, and with what goes on elsewhere under the step's id: there is
+    no second one, however often it is begun.
+    """
+    return row.kind in ways.LOOKS or (
+        row.kind == StepKind.RUN_PLUGIN.value and goes_on_elsewhere(row.params.get("plugin"))
+    )
 
 
 def subject_of(row: store.Row) -> str:

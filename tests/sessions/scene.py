@@ -31,6 +31,9 @@ WAIT = [{"plugin": "wait", "options": {"message": "new fans"}}]
 #: Rounds of decisions and steps that one moment may take.
 _ROUNDS = 200
 
+#: Steps that somebody has to begin, or to look at again.
+_TO_BE_DONE = ("waiting", "under_way")
+
 #: Called with the payload of a notice.
 Listener = Callable[[Mapping[str, Any]], object]
 
@@ -104,7 +107,7 @@ class Scene(World):
         """Seconds until something is due next, in Nova or here."""
         with self.service.database.read() as connection:
             waiting = sa.select(sa.func.min(tables.steps.c.not_before)).where(
-                tables.steps.c.status == "waiting"
+                tables.steps.c.status.in_(_TO_BE_DONE)
             )
             found = [
                 session_inputs.next_due(connection),
@@ -137,7 +140,7 @@ class Scene(World):
             pass
         with self.service.database.read() as connection:
             waiting = sa.select(tables.steps.c.number).where(
-                tables.steps.c.status == "waiting",
+                tables.steps.c.status.in_(_TO_BE_DONE),
                 sa.or_(tables.steps.c.not_before.is_(None), tables.steps.c.not_before <= self.now),
             )
             return connection.execute(waiting.limit(1)).first() is not None

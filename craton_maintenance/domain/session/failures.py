@@ -57,6 +57,21 @@ def unclear(draft: Draft, server: Server, step: Step, words: str) -> None:
     _once_more(draft, server, step)
 
 
+def in_its_way(outcome: Outcome) -> Blocker:
+    """Why something that goes on elsewhere does not get on."""
+    if outcome.code == "PAUSED":
+        return Blocker.WAITING_FOR_OPERATOR
+    return Blocker.SERVICE_UNAVAILABLE
+
+
+def goes_on(draft: Draft, server: Server, outcome: Outcome) -> None:
+    """It goes on elsewhere: what is in its way, or is not any more."""
+    if outcome.words:
+        draft.block_server(server.id, in_its_way(outcome), outcome.words)
+    else:
+        draft.server(server.id, problem=None)
+
+
 def _once_more(draft: Draft, server: Server, step: Step) -> None:
     """The same step after a pause, which looks first what came of the one before."""
     params = {**step.params, "again": True, "step": step.params.get("step", step.number)}

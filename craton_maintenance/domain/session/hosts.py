@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from craton_maintenance.domain.scope import HostKey
-from craton_maintenance.domain.session import servers, survey, telling
+from craton_maintenance.domain.session import failures, servers, survey, telling
 from craton_maintenance.domain.session.draft import Draft
 from craton_maintenance.domain.session.known import Seen
 from craton_maintenance.domain.session.records import Host
@@ -350,6 +350,9 @@ def step_ended(draft: Draft, step: Step, outcome: Outcome) -> None:
     host = draft.hosts.get(step.host)
     if host is None or host.step != step.number:
         return
+    if outcome.result is Result.UNDER_WAY:
+        _goes_on(draft, host, outcome)
+        return
     host = draft.host(host.key, step=None, not_before=None)
     if outcome.result is Result.LATER or (
         outcome.result is Result.UNCLEAR and step.kind is not StepKind.RUN_PLUGIN
@@ -362,6 +365,14 @@ def step_ended(draft: Draft, step: Step, outcome: Outcome) -> None:
     if host.problem is not None and host.problem.code is Blocker.SERVICE_UNAVAILABLE:
         host = draft.host(host.key, problem=None)
     _ENDED[step.kind](draft, host, step, outcome)
+
+
+def _goes_on(draft: Draft, host: Host, outcome: Outcome) -> None:
+    """Work that goes on elsewhere: what is in its way, or is not any more."""
+    if outcome.words:
+        draft.block_host(host.key, failures.in_its_way(outcome), outcome.words)
+    else:
+        draft.host(host.key, problem=None)
 
 
 def _again(draft: Draft, host: Host, step: Step) -> None:

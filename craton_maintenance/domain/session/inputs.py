@@ -37,7 +37,7 @@ class Stale:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class StepEnded:
-    """A step has ended."""
+    """A step has ended; or it goes on elsewhere, and there is something to say of that."""
 
     step: Step
     outcome: Outcome

@@ -340,6 +340,9 @@ def step_ended(draft: Draft, step: Step, outcome: Outcome) -> None:
     server = draft.servers.get(step.server_id or "")
     if server is None or server.step != step.number:
         return
+    if outcome.result is Result.UNDER_WAY:
+        failures.goes_on(draft, server, outcome)
+        return
     server = draft.server(server.id, step=None)
     if server.state is not ServerState.ACTING:
         return

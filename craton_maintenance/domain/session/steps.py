@@ -70,6 +70,8 @@ class StepStatus(enum.StrEnum):
     WAITING = "waiting"
     #: an engine does it, until ``must_end_by``
     CLAIMED = "claimed"
+    #: it was begun and goes on elsewhere; it is looked at again at ``not_before``
+    UNDER_WAY = "under_way"
     ENDED = "ended"
     #: withdrawn before anybody began it
     DROPPED = "dropped"
@@ -86,6 +88,8 @@ class Result(enum.StrEnum):
     LATER = "later"
     #: nobody knows whether it took effect
     UNCLEAR = "unclear"
+    #: it was begun and goes on elsewhere; this is no end
+    UNDER_WAY = "under_way"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -102,11 +106,15 @@ class Step:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a step ended, as whoever did it says."""
+    """How a step ended, or goes on, as whoever did it says."""
 
     result: Result
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    #: of a refusal: e.g. ``CONFLICT``, ``NOT_FOUND``, ``FORBIDDEN``, ``FAILED``
+    #: of a refusal: e.g. ``CONFLICT``, ``NOT_FOUND``, ``FORBIDDEN``, ``FAILED``; of what is
+    #: under way: ``PAUSED``, or why nothing is known of it now
     code: str = ""
-    #: for an operator, with the other side's own words
+    #: for an operator, with the other side's own words; of what is under way: what stands in
+    #: its way, and nothing where all is well
     words: str = ""
+    #: of what is under way: seconds until it is looked at again
+    look_in: float = 0.0

@@ -7,6 +7,9 @@ process lives, so it keeps no state of a run.
 An action is begun once for a step. When the engine dies meanwhile, its successor calls
 :meth:`HostAction.look` first; what that can't tell is run again where ``repeat`` is ``safe``,
 and left to the operator where it is ``ask``.
+
+What is done elsewhere for long, by a workflow service say, holds no thread: such an action says
+``elsewhere``, and is called again and again until it has ended.
 """
 
 import abc
@@ -17,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from craton_maintenance.domain.session.steps import Outcome
+from craton_maintenance.nova.compute import Cloud
 
 #: ``(field, what is wrong with it)``; the field as a path within the options, e.g. ``argv/0``.
 Problem = tuple[str, str]
@@ -51,6 +55,10 @@ class Context:
     state_dir: Path = Path("/nonexistent")
     #: bytes of output to keep
     keep: int = 16384
+    #: the cloud of the host's region, with the service's credentials; None: none is configured
+    cloud: Cloud | None = None
+    #: of what goes on elsewhere: facts of its last look
+    known: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def left(self) -> float:
@@ -69,6 +77,12 @@ class HostAction(abc.ABC):
     timeout: float | None = None
     #: it fills ``{host}`` and its like in options
     placeholders: bool = False
+    #: it goes on elsewhere: ``run`` is called again with the same ``step_id`` for as long as it
+    #: returns ``UNDER_WAY``, by any engine, and after a crash. It has to find what was begun
+    #: under that id, to begin nothing a second time, and to end it at its ``limit``
+    elsewhere: bool = False
+    #: seconds that one call of ``run`` may take where it goes on elsewhere
+    call: float = 120.0
 
     def check(self, options: Mapping[str, Any]) -> Sequence[Problem]:
         """What is wrong with options; called when a session is created, and before each run.
@@ -90,6 +104,7 @@ class HostAction(abc.ABC):
         """Do it.
 
         :returns: ``DONE``; ``REFUSED`` with code and words when it has certainly failed;
-            ``LATER`` when nothing was done and it may be tried again; ``UNCLEAR`` otherwise.
+            ``LATER`` when nothing was done and it may be tried again; ``UNDER_WAY``, with
+            ``look_in``, when it goes on elsewhere; ``UNCLEAR`` otherwise.
             ``facts["output"]`` is for the operator.  An exception counts as ``UNCLEAR``.
         """

@@ -38,6 +38,12 @@ def _not_loaded(manager: Any, entry_point: Any, error: BaseException) -> None:
     LOG.error("host action %s can't be loaded: %s", entry_point.name, type(error).__name__)
 
 
+def goes_on_elsewhere(plugin: Any) -> bool:
+    """Whether a host action is done elsewhere, and found again there by the step's id."""
+    action = installed().get(plugin) if isinstance(plugin, str) else None
+    return action is not None and action.elsewhere
+
+
 def known(conf: cfg.ConfigOpts) -> Mapping[str, HostAction]:
     """The host actions that a session may name directly, by name."""
     allowed = conf.sessions.direct_actions

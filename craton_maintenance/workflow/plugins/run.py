@@ -1,5 +1,6 @@
 """One step that runs a host action, whatever the action does."""
 
+import dataclasses
 import logging
 import os
 import time
@@ -10,6 +11,7 @@ from typing import Any
 from oslo_config import cfg
 
 from craton_maintenance.domain.session.steps import Outcome, Result, Step
+from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.workflow.plugins import registry
 from craton_maintenance.workflow.plugins.base import Context, HostAction
 
@@ -27,17 +29,27 @@ _SURE = frozenset({Result.DONE, Result.REFUSED})
 def time_limit(conf: cfg.ConfigOpts, step: Step) -> float:
     """Seconds from its begin within which :func:`run_plugin` returns: for its deadline."""
     action = registry.installed().get(step.params.get("plugin", ""))
+    if action is not None and action.elsewhere:
+        return action.call + MARGIN
     return _limit(conf, action, step.params.get("options", {})) + MARGIN
 
 
 def run_plugin(
-    conf: cfg.ConfigOpts, session_id: str, step: Step, again: bool, deadline: float
+    conf: cfg.ConfigOpts,
+    session_id: str,
+    step: Step,
+    again: bool,
+    deadline: float,
+    cloud: Cloud | None = None,
+    known: Mapping[str, Any] | None = None,
 ) -> Outcome:
     """Do a step of kind ``RUN_PLUGIN``, or find out how it ended. Raises nothing.
 
     :param again: it was begun before, and nobody knows what became of it
     :param deadline: of ``time.monotonic()``; at least :func:`time_limit` away, or the action
         gets less time than it may have
+    :param cloud: that of the step's host's region
+    :param known: facts of the last look, of what goes on elsewhere
     :returns: refused with ``NO_SUCH_PLUGIN`` or ``BAD_OPTIONS`` where nothing was run; else
         what the action says
     """
@@ -51,15 +63,21 @@ def run_plugin(
     if wrong:
         words = "; ".join(f"{field}: {problem}" for field, problem in wrong)
         return Outcome(Result.REFUSED, code="BAD_OPTIONS", words=words)
-    context = _context(conf, session_id, step, action, again, deadline)
+    context = dataclasses.replace(
+        _context(conf, session_id, step, action, again, deadline),
+        cloud=cloud,
+        known=known or {},
+    )
     try:
-        outcome = _begin(action, context) if not again else _begin_again(action, context)
+        begins = not again or action.elsewhere
+        outcome = _begin(action, context) if begins else _begin_again(action, context)
     except Exception as error:  # code of others: it ends the step, not the engine
         words = f"host action {plugin} failed: {type(error).__name__}"
         # its text and its traceback may have options in them, and those passwords
         LOG.error("%s of step %s", words, context.step_id)
         return Outcome(Result.UNCLEAR, code="PLUGIN_ERROR", words=words)
-    LOG.info("host action %s of step %s: %s", plugin, context.step_id, outcome.result.value)
+    level = logging.DEBUG if outcome.result is Result.UNDER_WAY else logging.INFO
+    LOG.log(level, "host action %s of step %s: %s", plugin, context.step_id, outcome.result.value)
     return outcome
 
 

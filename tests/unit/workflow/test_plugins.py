@@ -70,7 +70,7 @@ def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
 
 
 def test_those_built_in_are_installed():
-    assert {"none", "wait", "command", "http"} <= set(plugins.installed())
+    assert {"none", "wait", "command", "http", "mistral"} <= set(plugins.installed())
 
 
 def test_an_unknown_plugin_is_refused(run):
@@ -103,6 +103,12 @@ def test_an_unknown_plugin_is_refused(run):
         ("http", {"url": "http://x/", "headers": {"Idempotency-Key": "1"}}, "options/headers"),
         ("http", {"url": "http://x/", "headers": {"A": "b\r\nC: d"}}, "options/headers/A"),
         ("http", {"url": "http://x/", "method": "BREW"}, "options/method"),
+        ("mistral", {}, "options/workflow"),
+        ("mistral", {"workflow": "{host}"}, "options/workflow"),
+        ("mistral", {"workflow": "w", "input": ["{host}"]}, "options/input"),
+        ("mistral", {"workflow": "w", "input": {"a": ["{server}"]}}, "options"),
+        ("mistral", {"workflow": "w", "timeout": 0}, "options/timeout"),
+        ("mistral", {"workflow": "w", "params": {}}, "options/params"),
         ("none", [], "options"),
     ],
 )
@@ -607,6 +613,8 @@ def test_without_an_answer_repeat_decides(run, site, repeat, result):
 
 
 def test_where_nobody_is_it_is_tried_later(run, site):
+    # in this order: one that is closed while it is listened to takes connections for a moment
+    site.server.shutdown()
     site.server.server_close()
     outcome = run("http", options={"url": site.url})
     assert (outcome.result, outcome.code) == (Result.LATER, "UNREACHABLE")
