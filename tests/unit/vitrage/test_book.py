@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 import craton_maintenance_vitrage
 from craton_maintenance.domain.session.states import OVER, HostState, State
 from craton_maintenance.domain.session.telling import OF_HOST
 from craton_maintenance_vitrage.maintenance import OPTS, properties
 from craton_maintenance_vitrage.maintenance.book import Book, Change, Stay, change, vitrage_time
+from craton_maintenance_vitrage.maintenance.properties import DATASOURCE
 
 ONE = "0b2f9d9a-8c2f-4c3f-9d4f-5a1c6a1b7e01"
 TWO = "0b2f9d9a-8c2f-4c3f-9d4f-5a1c6a1b7e02"
@@ -210,9 +212,30 @@ def test_it_imports_what_a_vitrage_has():
                 assert own or top in sys.stdlib_module_names, (file.name, name)
 
 
+def test_its_files_use_the_datasources_words():
+    folder = Path(craton_maintenance_vitrage.__file__).parent
+    values = yaml.safe_load((folder / f"datasources_values/{DATASOURCE}.yaml").read_text())
+    originals = [
+        one["name"]
+        for item in values["values"]
+        for one in item["aggregated values"]["original values"]
+    ]
+    assert properties.BEGINS in originals
+    template = yaml.safe_load((folder / "templates/host_down.yaml").read_text())
+    assert DATASOURCE in {one["type"] for one in template["entities"].values()}
+
+
+def test_its_options_are_in_the_documentation():
+    page = (
+        Path(craton_maintenance_vitrage.__file__).parents[1] / "doc/source/vitrage.rst"
+    ).read_text()
+    of_an_operator = [one.dest for one in OPTS if not one.required]
+    assert [name for name in of_an_operator if f"``{name}``" not in page] == []
+
+
 def test_its_options_are_what_vitrage_looks_for():
     options = {option.dest: option for option in OPTS}
-    package = f"{craton_maintenance_vitrage.__name__}.{properties.DATASOURCE}"
+    package = f"{craton_maintenance_vitrage.__name__}.{DATASOURCE}"
     root = Path(craton_maintenance_vitrage.__file__).parents[1]
     for name in ("driver", "transformer"):
         module, _, cls = options[name].default.rpartition(".")
