@@ -41,8 +41,14 @@ def test_without_a_file_there_are_no_flows():
 def test_the_example_can_be_used():
     conf = configuration.load([], {("sessions", "flows_file"): str(EXAMPLE)})
     found = catalogue.load(conf)
-    assert set(found.flows) == {"restart-elsewhere", "quiesce-and-migrate", "park", "power-off"}
-    assert found.host_flows == ("firmware", "by-hand")
+    assert set(found.flows) == {
+        "restart-elsewhere",
+        "quiesce-and-migrate",
+        "switch-over-and-migrate",
+        "park",
+        "power-off",
+    }
+    assert found.host_flows == ("firmware", "bios", "by-hand")
 
 
 def test_steps_become_kinds_of_steps_and_plugins_a_place_in_a_list(tmp_path):
