@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 import sqlalchemy as sa
 from oslo_config import cfg
 
+from craton_maintenance.adapters import registry
 from craton_maintenance.db import settings
 from craton_maintenance.db.database import Database, Transaction
-from craton_maintenance.domain.session.known import Policy
+from craton_maintenance.domain.session.known import Adapter, Policy
 from craton_maintenance.nova.credentials import Region, regions
 from craton_maintenance.sessions.service import Sessions
 from craton_maintenance.windows.service import Windows
@@ -91,6 +92,7 @@ class Service:
             windows=self.windows,
             policy=policy(conf),
             flows=lambda: self.catalogue.flows,
+            adapters=lambda: self.adapters,
             wake=self.news.set,
             wake_engine=self._wake_sessions,
         )
@@ -106,6 +108,14 @@ class Service:
         :raises craton_maintenance.workflow.catalogue.CatalogueError: the file is wrong
         """
         return catalogue.load(self.conf)
+
+    @functools.cached_property
+    def adapters(self) -> dict[str, Adapter]:
+        """Other systems that are kept quiet about hosts, by name.
+
+        :raises oslo_config.cfg.Error: there is no adapter of a name
+        """
+        return registry.rules(self.conf)
 
     @functools.cached_property
     def public_url(self) -> str:

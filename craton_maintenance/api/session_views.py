@@ -266,6 +266,22 @@ def step(row: Any) -> dict[str, Any]:
     }
 
 
+def suppression(row: Any) -> dict[str, Any]:
+    """What another system was told about a host, for operators."""
+    return {
+        "adapter": row.adapter,
+        "host": {"region": row.region, "name": row.host},
+        "status": row.status,
+        "servers": list(row.servers),
+        "words": row.words,
+        "error": row.error,
+        "failures": row.failures,
+        "created_at": times.text(row.created_at),
+        "tried_at": _time(row.tried_at),
+        "not_before": _time(row.not_before),
+    }
+
+
 def order(row: Any) -> dict[str, Any]:
     """An order that is not decided on yet, for operators."""
     data = dict(row.data)

@@ -162,6 +162,19 @@ class SessionHosts(columns.FormattableColumn[list[Any]]):
         )
 
 
+class Suppressions(columns.FormattableColumn[list[Any]]):
+    """What other systems were told about hosts of a session, a line each."""
+
+    def human_readable(self) -> str:
+        return _cut(
+            [
+                f"{x['adapter']}: {qualified(x['host'])} {x['status']}"
+                + (f": {x['error']}" if x["error"] else "")
+                for x in self._value
+            ]
+        )
+
+
 class SessionServers(columns.FormattableColumn[list[Any]]):
     """Servers of a session, a line each."""
 

@@ -189,6 +189,7 @@ class Detail(base.ShowOne):
         "servers": columns.SessionServers,
         "notices": columns.Notices,
         "steps": columns.Steps,
+        "suppressions": columns.Suppressions,
         "orders": columns.Orders,
     }
 

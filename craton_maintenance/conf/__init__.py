@@ -12,6 +12,8 @@ from oslo_log import log
 from oslo_messaging import opts as messaging
 
 from craton_maintenance.conf import (
+    adapters,
+    alertmanager,
     aodh,
     api,
     craton,
@@ -19,12 +21,27 @@ from craton_maintenance.conf import (
     engine,
     events,
     inventory,
+    masakari,
     nova,
     sessions,
     windows,
 )
 
-GROUPS = (aodh, api, craton, database, engine, events, inventory, nova, sessions, windows)
+GROUPS = (
+    adapters,
+    alertmanager,
+    aodh,
+    api,
+    craton,
+    database,
+    engine,
+    events,
+    inventory,
+    masakari,
+    nova,
+    sessions,
+    windows,
+)
 
 
 def list_opts() -> list[tuple[str, list[cfg.Opt]]]:

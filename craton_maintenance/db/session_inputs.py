@@ -15,7 +15,14 @@ from craton_maintenance.db.tables import (
     sessions,
     window_projects,
 )
-from craton_maintenance.domain.session.inputs import Input, Order, Reply, Stale, StepEnded
+from craton_maintenance.domain.session.inputs import (
+    AdapterSaid,
+    Input,
+    Order,
+    Reply,
+    Stale,
+    StepEnded,
+)
 from craton_maintenance.domain.session.records import Problem, Session
 from craton_maintenance.domain.session.states import Blocker
 from craton_maintenance.domain.session.steps import Outcome, Step
@@ -26,7 +33,7 @@ def add_input(
 ) -> None:
     """Store something that a session has to decide on.
 
-    :param kind: ``reply``, ``stale``, ``order`` or ``step``
+    :param kind: ``reply``, ``stale``, ``order``, ``step`` or ``adapter``
     """
     transaction.execute(
         sa.insert(inputs).values(session_id=session_id, kind=kind, data=dict(data), created_at=now)
@@ -71,7 +78,12 @@ def _step_ended(data: Mapping[str, Any]) -> StepEnded:
     return StepEnded(records.load(Step, data["step"]), records.load(Outcome, data["outcome"]))
 
 
+def _adapter_said(data: Mapping[str, Any]) -> AdapterSaid:
+    return records.load(AdapterSaid, data)
+
+
 _INPUT: Mapping[str, Any] = {
+    "adapter": _adapter_said,
     "reply": _reply,
     "stale": _stale,
     "order": _order,

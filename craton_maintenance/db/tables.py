@@ -342,6 +342,36 @@ inputs = _table(
     sa.Column("created_at", UTCDateTime, nullable=False),
 )
 
+#: What another system was told to be quiet about, or is about to be: the row comes first.
+suppressions = _table(
+    "suppressions",
+    #: name of the adapter to the other system
+    sa.Column("adapter", Name(64), primary_key=True),
+    _region(primary_key=True),
+    _host(primary_key=True),
+    sa.Column("session_id", Name(_UUID), nullable=False, index=True),
+    #: the host's ``quiet_since`` that this was done for last, or is being done for
+    sa.Column("asked_at", UTCDateTime, nullable=False),
+    #: ``setting``, ``set`` or ``clearing``
+    sa.Column("status", sa.String(16), nullable=False),
+    #: ids of the servers that stay on the host
+    sa.Column("servers", Json, nullable=False),
+    #: what the adapter finds its own again by, and what it had found before
+    sa.Column("reference", Json),
+    #: what the other system said; and of the last try, if it has failed
+    sa.Column("words", sa.Text),
+    sa.Column("error", sa.Text),
+    #: tries in a row that have failed
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("created_at", UTCDateTime, nullable=False),
+    sa.Column("tried_at", UTCDateTime),
+    #: when it is renewed, or tried again
+    sa.Column("not_before", UTCDateTime),
+    #: the fencing number it is tried under, and until when its effect may still come
+    sa.Column("fence", BigInt),
+    sa.Column("must_end_by", UTCDateTime),
+)
+
 #: The newest migration of each server that Nova listed while a session cared.
 nova_migrations = _table(
     "nova_migrations",

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import sqlalchemy.exc
 
 from craton_maintenance.db import leases, migrate
-from craton_maintenance.engine import bus, listener
+from craton_maintenance.engine import adapters, bus, listener
 from craton_maintenance.engine.clock import Clock, Follower
 from craton_maintenance.engine.decider import Decider
 from craton_maintenance.engine.housekeeping import Housekeeping
@@ -39,7 +39,8 @@ class Engine:
         :param regions: to synchronise with
         :param may_create: make Craton's rows for new hosts; None: as configured
         :raises craton_maintenance.db.database.NotFit: the database is not migrated
-        :raises oslo_config.cfg.Error: a ``notifications_url`` fits no region
+        :raises oslo_config.cfg.Error: a ``notifications_url`` fits no region, or an adapter
+            can't work as it is configured
         """
         migrate.check(service.database)
         self._service = service
@@ -80,6 +81,9 @@ class Engine:
                 )
                 for region in regions
             ]
+        self._workers += [
+            Worker(one.name, one.work) for one in adapters.made(service, regions, self.owner)
+        ]
         self._workers += [listener.Listener(service, name, url) for name, url in heard.items()]
 
     def start(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from craton_maintenance.db import bulk, session_holds, session_inputs
+from craton_maintenance.db import bulk, session_holds, session_inputs, suppressions
 from craton_maintenance.db import nova as inventory
 from craton_maintenance.db import windows as window_store
 from craton_maintenance.db.database import Transaction
@@ -22,6 +22,7 @@ from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session.hosts import UNDER_WAY
 from craton_maintenance.domain.session.inputs import Input, StepEnded
 from craton_maintenance.domain.session.known import (
+    Adapter,
     Constraint,
     Flow,
     GroupConstraint,
@@ -132,6 +133,7 @@ def known(
     policy: Policy,
     speaker: Speaker,
     flows: Mapping[str, Flow],
+    adapters: Mapping[str, Adapter],
 ) -> Known:
     """Everything that a decision about a session may depend on, beside the session."""
     connection = transaction.connection
@@ -175,6 +177,8 @@ def known(
         ),
         held=session_holds.held_by_others(connection, session.id),
         flows=flows,
+        adapters=adapters,
+        suppressions=suppressions.known(connection, session.id) if adapters else {},
     )
 
 

@@ -22,7 +22,7 @@ from craton_maintenance.db.database import Transaction
 from craton_maintenance.domain.event import Audience, Event, Type
 from craton_maintenance.domain.session import machine
 from craton_maintenance.domain.session.commands import Command, Do, Drop, Finish, Tell
-from craton_maintenance.domain.session.known import Flow, Policy
+from craton_maintenance.domain.session.known import Adapter, Flow, Policy
 from craton_maintenance.domain.session.records import Session
 from craton_maintenance.domain.session.states import OVER, NoticeStatus
 from craton_maintenance.sessions import facts
@@ -44,6 +44,8 @@ class Sessions:
     wake: Callable[[], None]
     #: called after a commit that gave the engine's sessions something to do
     wake_engine: Callable[[], None]
+    #: other systems that are kept quiet about hosts, by name
+    adapters: Callable[[], Mapping[str, Adapter]] = dict
     new_id: Callable[[], str] = lambda: str(uuid.uuid4())
 
     def create(
@@ -101,6 +103,7 @@ class Sessions:
                 policy=self.policy,
                 speaker=self.speaker(transaction),
                 flows=self.flows(),
+                adapters=self.adapters(),
             )
             after, commands = machine.decide(before, inputs, known)
             closed = _closed(before, after)

@@ -113,6 +113,12 @@ class Scene(World):
                 session_inputs.next_due(connection),
                 window_store.next_due(connection),
                 connection.execute(waiting).scalar_one(),
+                connection.execute(
+                    # nobody may be there who sees to those that are due
+                    sa.select(sa.func.min(tables.suppressions.c.not_before)).where(
+                        tables.suppressions.c.not_before > self.now
+                    )
+                ).scalar_one(),
             ]
         due = self.cloud.next_due()
         if due is not None:
@@ -127,6 +133,7 @@ class Scene(World):
             before = self.mark()
             self.engine()
             self.watcher.work()
+            self.quieten()
             while self._decide():
                 self.steps.work()
             self.hand_over()
@@ -337,3 +344,4 @@ class Scene(World):
         self.nova = Cloud(self.conf, self.region)
         self.steps = self.engine_of(owner)
         self.watcher = Watcher(self.service, self.region, self.nova, owner)
+        self.quiet = self.quiet_of(owner)

@@ -18,6 +18,8 @@ from craton_maintenance.db import sessions as store
 from craton_maintenance.db import tables
 from craton_maintenance.domain.session.records import Session
 from craton_maintenance.domain.session.states import OVER
+from craton_maintenance.engine import adapters
+from craton_maintenance.engine.adapters import Quiet
 from craton_maintenance.engine.decider import Decider
 from craton_maintenance.engine.steps import Steps
 from craton_maintenance.engine.watcher import Watcher
@@ -54,10 +56,22 @@ class World(Deployment):
         self.nova = Cloud(self.conf, self.region)
         self.steps = self.engine_of("engine-1")
         self.watcher = Watcher(self.service, self.region, self.nova, "engine-1")
+        #: those who keep other systems quiet; none without ``[adapters] enabled``
+        self.quiet = self.quiet_of("engine-1")
 
     def engine_of(self, owner: str) -> Steps:
         """Another engine's hand on steps."""
         return Steps(self.service, {REGION: self.nova}, owner, Inline(), directly)
+
+    def quiet_of(self, owner: str) -> list[Quiet]:
+        """An engine's hands on other systems."""
+        return adapters.made(self.service, [self.region], owner)
+
+    def quieten(self) -> None:
+        """Let other systems be told all that they are to be told now."""
+        for one in self.quiet:
+            while one.work() == 0.0:
+                pass
 
     # -- the world goes on ---------------------------------------------------------
 
@@ -67,6 +81,7 @@ class World(Deployment):
             before = self.mark()
             self.engine()
             self.watcher.work()
+            self.quieten()
             while self.decider.work() == 0.0:
                 pass
             self.steps.work()

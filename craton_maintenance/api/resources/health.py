@@ -6,7 +6,7 @@ import sqlalchemy.exc
 from flask_restful import Resource
 
 from craton_maintenance.api.operation import Answer, Call, operation
-from craton_maintenance.db import migrate, sinks
+from craton_maintenance.db import migrate, sinks, suppressions
 from craton_maintenance.db.database import NotFit
 from craton_maintenance.domain import times
 
@@ -33,14 +33,15 @@ class Ready(Resource):
         try:
             migrate.check(call.service.database)
             checks["database"] = {"ok": True}
-            for name, check in _sinks(call).items():
-                checks[name] = check
+            checks |= _sinks(call) | _adapters(call)
         except NotFit as error:
             checks["database"] = {"ok": False, "error": str(error)}
         except sqlalchemy.exc.SQLAlchemyError as error:
             # the driver's words may name hosts and users: its kind is enough here
             checks["database"] = {"ok": False, "error": type(error).__name__}
-        ready = all(check["ok"] for check in checks.values())
+        # that others can't be told is no reason to send requests elsewhere
+        needed = [check for check in checks.values() if "unreleased" not in check]
+        ready = all(check["ok"] for check in needed)
         return Answer({"ready": ready, "checks": checks}, 200 if ready else 503)
 
 
@@ -58,6 +59,18 @@ def _sinks(call: Call) -> dict[str, dict[str, Any]]:
                 check["error"] = sink["error"]
             found[sink["name"]] = check
     return found
+
+
+def _adapters(call: Call) -> dict[str, dict[str, Any]]:
+    """Other systems that can't be told that hosts are back."""
+    if not call.service.conf.adapters.enabled:
+        return {}
+    with call.service.database.read() as connection:
+        rows = {row.adapter: row.hosts for row in suppressions.unreleased(connection)}
+    return {
+        f"adapter {name}": {"ok": name not in rows, "unreleased": rows.get(name, 0)}
+        for name in sorted({*call.service.conf.adapters.enabled, *rows})
+    }
 
 
 class Versions(Resource):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from craton_maintenance.domain.scope import HostKey
-from craton_maintenance.domain.session import failures, servers, survey, telling
+from craton_maintenance.domain.session import failures, quiet, servers, survey, telling
 from craton_maintenance.domain.session.draft import Draft
 from craton_maintenance.domain.session.known import Seen
 from craton_maintenance.domain.session.records import Host
@@ -45,7 +45,7 @@ def reason(draft: Draft) -> str:
 
 def enter(draft: Draft, key: HostKey, state: HostState, **values: Any) -> Host:
     """A host enters a state; told by an event."""
-    host = draft.host(key, state=state, **values)
+    host = draft.host(key, state=state, **quiet.entered(state), **values)
     if state in HOST_OVER:
         # what comes next is found by another look at all hosts
         draft.set(capacity_at=None)
@@ -110,6 +110,8 @@ def advance(draft: Draft, key: HostKey, admits: bool) -> None:
         _drain(draft, host, admits)
     elif host.state is HostState.DRAINED and admits:
         _begin_work(draft, host)
+    elif host.state is HostState.DRAINED:
+        quiet.lift(draft, host)
     elif host.state is HostState.IN_MAINTENANCE:
         _work(draft, host)
     elif host.state is HostState.VERIFYING:
@@ -195,9 +197,12 @@ def _was_enabled(draft: Draft, host: Host) -> bool:
 
 def _begin_work(draft: Draft, host: Host) -> None:
     if _was_enabled(draft, host):
+        quiet.lift(draft, draft.hosts[host.key])
         return
     if _has_strangers(draft, host):
         enter(draft, host.key, HostState.DRAINING, proved_at=None)
+        return
+    if not quiet.is_kept(draft, host):
         return
     if not host.outside_nova and _is_old(draft, host.proved_at):
         _prove(draft, host)
@@ -317,6 +322,7 @@ def give_back(draft: Draft, host: Host, to: HostState, why: str) -> None:
         return
     if any(s.state is ServerState.ACTING for s in draft.servers_of(host.key)):
         return
+    host = quiet.lift(draft, host)
     if host.not_before is not None and draft.now < host.not_before:
         return
     if host.disabled_by_us:
@@ -609,6 +615,7 @@ def forgive(draft: Draft, host: Host) -> None:
 def retry(draft: Draft, host: Host) -> None:
     """The operator has mended something: try again at once."""
     forgive(draft, host)
+    quiet.retry(draft, host)
     draft.host(host.key, problem=None, not_before=None)
     if host.state is HostState.VERIFYING:
         draft.host(host.key, verify_until=draft.later(draft.policy.verify_timeout))
@@ -618,4 +625,4 @@ def due(host: Host) -> list[dt.datetime | None]:
     """When the clock next does something about a host under way."""
     if host.state not in UNDER_WAY or host.step is not None:
         return []
-    return [host.not_before]
+    return [host.not_before, quiet.due(host)]

@@ -59,4 +59,16 @@ class Order:
     reason: str = ""
 
 
-Input = Reply | Stale | StepEnded | Order
+@dataclasses.dataclass(frozen=True, slots=True)
+class AdapterSaid:
+    """Another system was told to be quiet about a host, or not any more."""
+
+    adapter: str
+    host: HostKey
+    #: why it did not work, if that is news; empty: it has worked
+    error: str = ""
+    #: it was told that the host is back
+    releases: bool = False
+
+
+Input = Reply | Stale | StepEnded | Order | AdapterSaid

@@ -2,7 +2,7 @@
 
 import dataclasses
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from craton_maintenance.domain.scope import HostKey
@@ -85,6 +85,31 @@ class Flow:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Adapter:
+    """Another system that is kept quiet about hosts that are worked on."""
+
+    #: no host is worked on before it has confirmed
+    required: bool
+    #: it may know hosts that Nova does not know
+    outside_nova: bool = True
+    #: seconds until one that says nothing is named, or not waited for any more
+    patience: float = 30.0
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Suppression:
+    """How far another system is with a host."""
+
+    adapter: str
+    #: the host's ``quiet_since`` that this is about
+    asked_at: dt.datetime
+    #: it has confirmed that it keeps quiet
+    is_set: bool
+    #: why the last try has failed
+    error: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Policy:
     """What the operator has set; times in seconds. Each field is an option of ``[sessions]``."""
 
@@ -145,3 +170,6 @@ class Known:
     #: hosts of this session that another one holds
     held: frozenset[HostKey] = frozenset()
     flows: Mapping[str, Flow] = dataclasses.field(default_factory=dict)
+    #: other systems to be kept quiet, by name; and how far they are with hosts of this session
+    adapters: Mapping[str, Adapter] = dataclasses.field(default_factory=dict)
+    suppressions: Mapping[HostKey, Sequence[Suppression]] = dataclasses.field(default_factory=dict)

@@ -15,13 +15,21 @@ from craton_maintenance.domain.session import (
     hosts,
     notices,
     plan,
+    quiet,
     servers,
     targets,
     telling,
 )
 from craton_maintenance.domain.session.commands import Command, Finish, Tell
 from craton_maintenance.domain.session.draft import Draft
-from craton_maintenance.domain.session.inputs import Input, Order, Reply, Stale, StepEnded
+from craton_maintenance.domain.session.inputs import (
+    AdapterSaid,
+    Input,
+    Order,
+    Reply,
+    Stale,
+    StepEnded,
+)
 from craton_maintenance.domain.session.known import Known
 from craton_maintenance.domain.session.records import Host, Problem, Server, Session
 from craton_maintenance.domain.session.states import (
@@ -129,6 +137,8 @@ def _take(draft: Draft, one: Input) -> None:
             _step_ended(draft, step, outcome)
         case Order():
             _order(draft, one)
+        case AdapterSaid():
+            quiet.said(draft, one)
     draft.changes += 1
 
 
@@ -234,6 +244,9 @@ def _override_ordered(draft: Draft, order: Order) -> None:
         and (order.server_id is None or order.server_id in one.servers)
     ]
     notices.override(draft, chosen)
+    for key, host in list(draft.hosts.items()):
+        if order.host in (None, key) and order.server_id is None:
+            quiet.waive(draft, host, order.actor)
     telling.session(draft, "OVERRIDDEN", f"by {order.actor}: {order.reason}")
 
 

@@ -56,6 +56,12 @@ class Host:
     outside_nova: bool = False
     surveyed: bool = False
     proved_at: dt.datetime | None = None
+    #: other systems are to be quiet about it since then; None: they are not
+    quiet_since: dt.datetime | None = None
+    #: those that say nothing are waited for until then
+    quiet_until: dt.datetime | None = None
+    #: who said that it may be worked on though some of them can't be told
+    quiet_waived: str | None = None
     #: actions of the host's work that are done
     work_done: int = 0
     work_began: bool = False

@@ -173,6 +173,8 @@ class Blocker(enum.StrEnum):
     REFUSED_BY_PROJECT = "REFUSED_BY_PROJECT"
     #: an operator paused the session
     PAUSED_BY_OPERATOR = "PAUSED_BY_OPERATOR"
+    #: another system that has to be quiet about a host first has not confirmed that it is
+    ADAPTER_FAILED = "ADAPTER_FAILED"
     #: a fault of ours keeps the session from being decided on; the engine's log has it
     DECISION_FAILED = "DECISION_FAILED"
 

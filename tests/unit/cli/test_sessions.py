@@ -177,6 +177,15 @@ def test_detail(service, cli):
                 "result": "done",
             }
         ],
+        "suppressions": [
+            {
+                "adapter": "masakari",
+                "host": host,
+                "status": "setting",
+                "error": "it is busy",
+                "failures": 1,
+            }
+        ],
         "orders": [{"command": "pause", "actor": "admin"}],
         "blockers": [problem | {"host": host}],
         "estimate": {"ends_at": "2030-01-31T23:00:00Z", "hosts": 1},
@@ -189,6 +198,7 @@ def test_detail(service, cli):
         f"{SERVER} ready MIGRATE by reply",
         "alpha PLANNED_MAINTENANCE open, not handed over",
         "1 disable_host R/a done",
+        "masakari: R/a setting: it is busy",
         "pause by admin",
     ):
         assert words in out
@@ -222,7 +232,8 @@ def test_watch_says_what_a_session_waits_for(service, cli, monkeypatch):
     monkeypatch.setattr(clients.Client.watch, "__defaults__", (lambda seconds: None,))
     since = "2030-01-31T22:00:00Z"
     waits = {"code": "BUDGET", "words": "group g can't lose a member now", "since": since}
-    parts = {part: [] for part in ("hosts", "servers", "notices", "steps", "orders")}
+    names = ("hosts", "servers", "notices", "steps", "suppressions", "orders")
+    parts = {part: [] for part in names}
     detail = {"session": session(), "window": window(), **parts, "blockers": [waits]} | {
         "estimate": None
     }
