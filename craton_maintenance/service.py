@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from oslo_config import cfg
 
 from craton_maintenance.adapters import registry
+from craton_maintenance.conf.api import public_url
 from craton_maintenance.db import settings
 from craton_maintenance.db.database import Database, Transaction
 from craton_maintenance.domain.session.known import Adapter, Policy
@@ -120,8 +121,7 @@ class Service:
     @functools.cached_property
     def public_url(self) -> str:
         """Our address as clients reach it, ending in ``/v1``."""
-        api = self.conf.api
-        return (api.public_url or f"http://{api.host}:{api.port}/v1").rstrip("/")
+        return public_url(self.conf)
 
     def base_url(self, connection: sa.Connection) -> tuple[str, bool]:
         """Where links from Nova point to, and whether that is the default."""

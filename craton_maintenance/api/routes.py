@@ -12,6 +12,7 @@ from craton_maintenance.api.resources import (
     inventory,
     links,
     listeners,
+    news,
     objects,
     openapi,
     replies,
@@ -63,6 +64,7 @@ V1: dict[str, type[Any]] = {
     "/links/project/<string:host_id>": links.ProjectLink,
     "/listeners": listeners.Listeners,
     "/nova-hosts": inventory.NovaHosts,
+    "/step-news/<string:step_id>/<string:token>": news.StepNews,
     "/openapi.json": openapi.OpenApi,
     "/projects/<string:object_id>/binding": projects.Binding,
 }

@@ -3,6 +3,14 @@
 from oslo_config import cfg
 
 GROUP = "api"
+
+
+def public_url(conf: cfg.ConfigOpts) -> str:
+    """Our address as clients reach it, ending in ``/v1``."""
+    api = conf.api
+    return str(api.public_url or f"http://{api.host}:{api.port}/v1").rstrip("/")
+
+
 OPTS = (
     cfg.HostAddressOpt(
         "host", default="127.0.0.1", help="Address to listen on (``serve`` and the API process)."

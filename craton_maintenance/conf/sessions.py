@@ -136,6 +136,15 @@ OPTS = (
         help="How much of a host action's output is kept, in bytes.",
     ),
     cfg.StrOpt(
+        "news_key",
+        secret=True,
+        help="Any long secret, the same for all APIs and engines. With it, Mistral is asked to "
+        "tell us when a workflow's state changes, at an address below [api] public_url that is "
+        "made with this key; Mistral's engine has to reach it, as it waits for an answer. "
+        "Without it, and where such a message is lost, a workflow is looked at every 1 to 10 "
+        "seconds.",
+    ),
+    cfg.StrOpt(
         "state_dir",
         help="Folder for what commands of host actions leave behind, so that their result is "
         "found after a crash of the engine. Shared by the engines of one machine; on a file "

@@ -165,6 +165,30 @@ def goes_on(
     return True
 
 
+def look_soon(transaction: Transaction, session_id: str, number: int, now: dt.datetime) -> bool:
+    """Something has happened to a step that goes on elsewhere: it is looked at now.
+
+    :param number: the step's, or that of the first of which it is the repetition
+    :returns: False if it does not go on elsewhere, or is being looked at
+    """
+    rows = transaction.execute(
+        sa.select(steps.c.number, steps.c.params).where(
+            steps.c.session_id == session_id, steps.c.status == StepStatus.UNDER_WAY.value
+        )
+    )
+    found = [row.number for row in rows if number in (row.number, row.params.get("step"))]
+    result = transaction.execute(
+        sa.update(steps)
+        .where(
+            steps.c.session_id == session_id,
+            steps.c.number.in_(found),
+            steps.c.status == StepStatus.UNDER_WAY.value,
+        )
+        .values(not_before=now)
+    )
+    return result.rowcount > 0
+
+
 def facts_of(row: sessions.Row) -> Mapping[str, Any]:
     """What the last look at a step has found, of one that goes on elsewhere; else nothing."""
     return (row.outcome or {}).get("facts", {})

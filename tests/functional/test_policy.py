@@ -58,6 +58,8 @@ ALLOWED: dict[str, dict[str, set[str]]] = {
     "/v1/links/project/<host_id>": {"GET": {PROJECT}},
     "/v1/listeners": {"GET": {LOOK}},
     "/v1/nova-hosts": {"GET": {LOOK}},
+    # whoever was given the address
+    "/v1/step-news/<step_id>/<token>": {"POST": {ALL}},
     "/v1/openapi.json": {"GET": {ALL}},
     "/v1/projects/<object_id>/binding": {"GET": {ADMIN}, "PUT": {ADMIN}, "DELETE": {ADMIN}},
     # Craton's own, where no Craton serves them

@@ -1,6 +1,7 @@
 """Sessions whose work Mistral does: it is waited for by rows, and begun once whoever dies."""
 
 import dataclasses
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -247,3 +248,36 @@ def test_craton_s_workers_do_not_wait_for_it(world, mistral):
     clouds = {world.region.name: world.nova}
     state = maintain.advance(world.service, clouds, session)
     assert state == "PLANNED_MAINTENANCE"
+
+
+def test_news_of_mistral_bring_the_next_look_at_once(world, mistral):
+    world.conf.set_override("news_key", "a secret", group="sessions")
+    session = begin(world)
+    world.run(lambda: mistral.started)
+    ((webhook,),) = [mistral.asked[0][2]["params"]["notify"]]
+    assert webhook["type"] == "webhook"
+    path = f"/v1{webhook['url'].partition('/v1')[2]}"
+    mistral.age(60)
+    world.run(lambda: work(world)[0].not_before > world.now + dt.timedelta(seconds=5))
+    mistral.only["state"] = "SUCCESS"
+    asked = len(mistral.asked)
+    nobody = world.client()
+    # one of a task, and one that anybody could have written
+    assert nobody.post(path, {"event": "TASK_SUCCEEDED"}).json == {"taken": False}
+    assert nobody.post(f"{path[:-1]}_", {"event": "WORKFLOW_SUCCEEDED"}).status_code == 404
+    assert nobody.post(path, {"id": 7}).status_code == 400
+    world.settle()
+    assert len(mistral.asked) == asked
+    assert nobody.post(path, {"event": "WORKFLOW_SUCCEEDED"}).json == {"taken": True}
+    world.settle()
+    assert work(world)[0].status == StepStatus.ENDED.value
+    assert nobody.post(path, {"event": "WORKFLOW_SUCCEEDED"}).json == {"taken": False}
+    world.finish(session)
+
+
+def test_without_a_key_nobody_is_asked_for_news(world, mistral):
+    begin(world)
+    world.run(lambda: mistral.started)
+    assert "params" not in mistral.asked[0][2]
+    path = f"/v1/step-news/{mistral.only['id']}/{'0' * 64}"
+    assert world.client().post(path, {"event": "WORKFLOW_FAILED"}).status_code == 404

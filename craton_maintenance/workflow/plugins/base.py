@@ -57,6 +57,9 @@ class Context:
     keep: int = 16384
     #: the cloud of the host's region, with the service's credentials; None: none is configured
     cloud: Cloud | None = None
+    #: of what goes on elsewhere: an address where a POST of anything in JSON, with ``event`` as
+    #: Mistral's notifications have it, brings the next look at once; empty: there is none
+    news: str = ""
     #: of what goes on elsewhere: facts of its last look
     known: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 

@@ -20,6 +20,9 @@ _GRACE = 60.0
 #: Seconds that an answer is waited for: a look does at most three requests.
 _TIMEOUT = 20.0
 
+#: Headers of Mistral's own messages: it sends JSON, and does not say so.
+_JSON = {"Content-Type": "application/json"}
+
 #: Ids of executions are made from those of steps in here.
 _NAMESPACE = uuid.UUID("5a0c3c1e-7c5d-5f43-9d0e-3b1f0a6f2f11")
 
@@ -81,9 +84,12 @@ def _asked(context: Context) -> dict[str, Any]:
         "input": fill.filled(options.get("input", {}), fill.values(context)),
         "description": f"craton-maintenance {context.step_id} {context.host}",
     }
-    return asked | (
-        {"workflow_namespace": options["namespace"]} if options.get("namespace") else {}
-    )
+    if options.get("namespace"):
+        asked["workflow_namespace"] = options["namespace"]
+    if context.news:
+        webhook = {"type": "webhook", "url": context.news, "headers": _JSON}
+        asked["params"] = {"notify": [webhook]}
+    return asked
 
 
 def _is_uuid(text: str) -> bool:

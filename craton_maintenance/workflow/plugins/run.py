@@ -12,7 +12,7 @@ from oslo_config import cfg
 
 from craton_maintenance.domain.session.steps import Outcome, Result, Step
 from craton_maintenance.nova.compute import Cloud
-from craton_maintenance.workflow.plugins import registry
+from craton_maintenance.workflow.plugins import news, registry
 from craton_maintenance.workflow.plugins.base import Context, HostAction
 
 LOG = logging.getLogger(__name__)
@@ -63,10 +63,12 @@ def run_plugin(
     if wrong:
         words = "; ".join(f"{field}: {problem}" for field, problem in wrong)
         return Outcome(Result.REFUSED, code="BAD_OPTIONS", words=words)
+    context = _context(conf, session_id, step, action, again, deadline)
     context = dataclasses.replace(
-        _context(conf, session_id, step, action, again, deadline),
+        context,
         cloud=cloud,
         known=known or {},
+        news=news.address(conf, context.step_id),
     )
     try:
         begins = not again or action.elsewhere
