@@ -96,8 +96,8 @@ def hang(steps: Steps, meanwhile: Callable[[], Any]) -> None:
     """Have an engine hang after what it does next has taken effect."""
     perform = steps._doer.perform
 
-    def performed(session_id: str, one: Step, again: bool) -> Outcome:
-        outcome = perform(session_id, one, again)
+    def performed(session_id: str, one: Step, again: bool, *more: Any) -> Outcome:
+        outcome = perform(session_id, one, again, *more)
         steps._doer.perform = perform  # type: ignore[method-assign]
         meanwhile()
         return outcome

@@ -116,11 +116,11 @@ class Engine:
         doer, world = steps._doer, self.world
         perform = doer.perform
 
-        def performed(session_id: str, step: Step, again: bool) -> Outcome:
+        def performed(session_id: str, step: Step, again: bool, *more: Any) -> Outcome:
             before = world.judge.step
             world.judge.step = world.attempt(session_id, step, again)
             try:
-                outcome = perform(session_id, step, again)
+                outcome = perform(session_id, step, again, *more)
             finally:
                 world.judge.step = before
             if outcome.code == "INTERNAL":
