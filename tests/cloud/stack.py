@@ -352,20 +352,41 @@ class Alarms:
 
     def __init__(self, member: Session):
         self._aodh = Service(member, "alarming")
+        self._made: list[str] = []
 
-    def create(self, name: str, event_type: str, url: str) -> str:
+    def create(
+        self, name: str, event_type: str, url: str, query: Iterable[dict[str, str]] = ()
+    ) -> str:
         """An event alarm that POSTs to ``url`` every time; its id."""
-        made = self._aodh.post(
-            "/v2/alarms",
+        return self.make(
             {
                 "name": name,
                 "type": "event",
                 "repeat_actions": True,
-                "event_rule": {"event_type": event_type},
+                "event_rule": {"event_type": event_type, "query": list(query)},
                 "alarm_actions": [url],
-            },
+            }
         )
-        return made["alarm_id"]
+
+    def make(self, body: dict[str, Any]) -> str:
+        """An alarm as it is given; its id."""
+        made = self._aodh.post("/v2/alarms", body)["alarm_id"]
+        self._made.append(made)
+        return made
+
+    def disable(self, alarm_id: str) -> None:
+        """The project forgets about it."""
+        path = f"/v2/alarms/{alarm_id}"
+        self._aodh.call("PUT", path, json=self._aodh.get(path) | {"enabled": False})
+
+    def enable(self, alarm_id: str) -> None:
+        path = f"/v2/alarms/{alarm_id}"
+        self._aodh.call("PUT", path, json=self._aodh.get(path) | {"enabled": True})
+
+    def delete_made(self) -> None:
+        """Delete what was made here."""
+        while self._made:
+            self.delete(self._made.pop())
 
     def delete(self, alarm_id: str) -> None:
         self._aodh.delete(f"/v2/alarms/{alarm_id}")

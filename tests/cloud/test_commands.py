@@ -17,7 +17,7 @@ pytestmark = pytest.mark.cloud
 _BIN = pathlib.Path(sys.executable).parent
 
 
-def _typed(party: Party, *words: str) -> str:
+def typed(party: Party, *words: str) -> str:
     """A command's output, as a member of the party."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
     done = subprocess.run(
@@ -51,7 +51,7 @@ def _typed(party: Party, *words: str) -> str:
 )
 def test_set_look_and_cancel(command, operator, alpha, beta, hosts, fleet, windows):
     made = json.loads(
-        _typed(
+        typed(
             operator,
             *(*command, "window", "set", "--aggregate", "agg-a", "--start", "+2h"),
             *("--duration", "90m", "--reason", REASON, "--announcement", "new disks"),
@@ -60,13 +60,13 @@ def test_set_look_and_cancel(command, operator, alpha, beta, hosts, fleet, windo
     )
     windows.append(made["id"])
     for party in (alpha, beta):
-        listed = json.loads(_typed(party, *command, "window", "list", "-f", "json"))
+        listed = json.loads(typed(party, *command, "window", "list", "-f", "json"))
         assert made["id"] in [row["ID"] for row in listed]
         mine = next(server for server in fleet[party.name] if server.host in hosts[:3])
         host_id = stack.host_id(party.project_id, mine.host)
-        found = _typed(party, *command, "link", "show", "--host-id", host_id, "-f", "json")
+        found = typed(party, *command, "link", "show", "--host-id", host_id, "-f", "json")
         assert made["id"] in found
-    assert made["id"] in _typed(operator, *command, "link", "show", hosts[0], "-f", "json")
-    _typed(operator, *command, "window", "cancel", made["id"])
+    assert made["id"] in typed(operator, *command, "link", "show", hosts[0], "-f", "json")
+    typed(operator, *command, "window", "cancel", made["id"])
     state = operator.api.get(f"/maintenance-windows/{made['id']}")["state"]
     assert state == "cancelled"
