@@ -38,17 +38,22 @@ def hold(
         )
 
 
+_session = sa.bindparam("session")
+
+_HELD_BY_OTHERS = (
+    sa.select(session_holds.c.region, session_holds.c.host)
+    .join(
+        session_hosts,
+        (session_hosts.c.host == session_holds.c.host)
+        & (session_hosts.c.region == session_holds.c.region),
+    )
+    .where(session_hosts.c.session_id == _session, session_holds.c.session_id != _session)
+)
+
+
 def held_by_others(connection: sa.Connection, session_id: str) -> frozenset[HostKey]:
     """Hosts of a session that another one holds."""
-    rows = connection.execute(
-        sa.select(session_holds.c.region, session_holds.c.host)
-        .join(
-            session_hosts,
-            (session_hosts.c.host == session_holds.c.host)
-            & (session_hosts.c.region == session_holds.c.region),
-        )
-        .where(session_hosts.c.session_id == session_id, session_holds.c.session_id != session_id)
-    )
+    rows = connection.execute(_HELD_BY_OTHERS, {"session": session_id})
     return frozenset(HostKey(row.region, row.host) for row in rows)
 
 

@@ -15,6 +15,7 @@ from craton_maintenance.db.tables import (
     sessions,
     window_projects,
 )
+from craton_maintenance.db.types import UTCDateTime
 from craton_maintenance.domain.session.inputs import (
     AdapterSaid,
     Input,
@@ -42,9 +43,7 @@ def add_input(
 
 def take_inputs(transaction: Transaction, session_id: str) -> list[Input]:
     """Everything that waits, in order; it is gone with the commit."""
-    rows = transaction.execute(
-        sa.select(inputs).where(inputs.c.session_id == session_id).order_by(inputs.c.id)
-    ).all()
+    rows = transaction.execute(_TAKEN, {"session": session_id}).all()
     if rows:
         bulk.delete_ids(transaction, inputs.c.id, [row.id for row in rows])
     return [_INPUT[row.kind](row.data) for row in rows]
@@ -91,18 +90,33 @@ _INPUT: Mapping[str, Any] = {
 }
 
 
+# What is asked many times a second is made once: to put a statement together takes as long
+# as to have it answered.
+
+_OTHERS = sa.func.sum(sa.case((inputs.c.kind == "reply", 0), else_=1))
+_WAITING = (
+    sa.select(inputs.c.session_id, _OTHERS)
+    .group_by(inputs.c.session_id)
+    .limit(sa.bindparam("most"))
+)
+_DUE = (
+    sa.select(sessions.c.id)
+    .where(sessions.c.due_at <= sa.bindparam("now", type_=UTCDateTime))
+    .limit(sa.bindparam("most"))
+)
+_NEXT_DUE = sa.select(sa.func.min(sessions.c.due_at))
+_TAKEN = (
+    sa.select(inputs).where(inputs.c.session_id == sa.bindparam("session")).order_by(inputs.c.id)
+)
+
+
 def to_decide(connection: sa.Connection, now: dt.datetime, limit: int) -> Mapping[str, bool]:
     """Sessions that something came in for, or whose time has come.
 
     :returns: by id, whether it is answers only: more of them may follow at once
     """
-    others = sa.func.sum(sa.case((inputs.c.kind == "reply", 0), else_=1))
-    waiting = connection.execute(
-        sa.select(inputs.c.session_id, others).group_by(inputs.c.session_id).limit(limit)
-    ).all()
-    due = connection.execute(
-        sa.select(sessions.c.id).where(sessions.c.due_at <= now).limit(limit)
-    ).scalars()
+    waiting = connection.execute(_WAITING, {"most": limit}).all()
+    due = connection.execute(_DUE, {"now": now, "most": limit}).scalars()
     return {row[0]: not row[1] for row in waiting} | dict.fromkeys(due, False)
 
 
@@ -149,7 +163,7 @@ def untold(connection: sa.Connection, session: Session) -> dict[str, tuple[str, 
 
 def next_due(connection: sa.Connection) -> dt.datetime | None:
     """When a session has to be looked at next."""
-    return connection.execute(sa.select(sa.func.min(sessions.c.due_at))).scalar_one()
+    return connection.execute(_NEXT_DUE).scalar_one()
 
 
 def wake(transaction: Transaction, region: str, now: dt.datetime) -> None:

@@ -39,18 +39,22 @@ def add_steps(
 
 
 _UNENDED = (StepStatus.WAITING.value, StepStatus.CLAIMED.value, StepStatus.UNDER_WAY.value)
+_OLDEST = (
+    sa.select(steps)
+    .where(steps.c.status.in_(_UNENDED))
+    .order_by(steps.c.created_at, steps.c.session_id, steps.c.number)
+    .limit(sa.bindparam("most"))
+)
+_OLDEST_OF_ONE = _OLDEST.where(steps.c.session_id == sa.bindparam("session"))
 
 
 def unended_steps(
     connection: sa.Connection, limit: int, session_id: str | None = None
 ) -> Sequence[sessions.Row]:
     """Steps that have not ended, of one session or all, the oldest first."""
-    found = sa.select(steps).where(steps.c.status.in_(_UNENDED))
-    if session_id is not None:
-        found = found.where(steps.c.session_id == session_id)
-    return connection.execute(
-        found.order_by(steps.c.created_at, steps.c.session_id, steps.c.number).limit(limit)
-    ).all()
+    if session_id is None:
+        return connection.execute(_OLDEST, {"most": limit}).all()
+    return connection.execute(_OLDEST_OF_ONE, {"most": limit, "session": session_id}).all()
 
 
 def claim(

@@ -49,28 +49,33 @@ class Mover:
         return self.is_away and self.status in (None, *_RUNNING)
 
 
+_region = sa.bindparam("region")
+
+_MOVERS = (
+    sa.select(
+        session_servers.c.data,
+        session_servers.c.state,
+        session_servers.c.out_of_group,
+        nova_servers.c.host,
+        nova_migrations.c.migration_id,
+        nova_migrations.c.status,
+    )
+    .outerjoin(
+        nova_servers,
+        (nova_servers.c.id == session_servers.c.server_id) & (nova_servers.c.region == _region),
+    )
+    .outerjoin(
+        nova_migrations,
+        (nova_migrations.c.server_id == session_servers.c.server_id)
+        & (nova_migrations.c.region == _region),
+    )
+    .where(session_servers.c.state.in_(_MOVES))
+)
+
+
 def movers_in(connection: sa.Connection, region: str) -> list[Mover]:
     """Servers that are moved in a region."""
-    rows = connection.execute(
-        sa.select(
-            session_servers.c.data,
-            session_servers.c.state,
-            session_servers.c.out_of_group,
-            nova_servers.c.host,
-            nova_migrations.c.migration_id,
-            nova_migrations.c.status,
-        )
-        .outerjoin(
-            nova_servers,
-            (nova_servers.c.id == session_servers.c.server_id) & (nova_servers.c.region == region),
-        )
-        .outerjoin(
-            nova_migrations,
-            (nova_migrations.c.server_id == session_servers.c.server_id)
-            & (nova_migrations.c.region == region),
-        )
-        .where(session_servers.c.state.in_(_MOVES))
-    )
+    rows = connection.execute(_MOVERS, {"region": region})
     return [
         Mover(
             host=row.data["host"][1],

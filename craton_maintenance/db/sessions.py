@@ -80,9 +80,7 @@ def insert(transaction: Transaction, session: Session, actor: str) -> None:
 
 def lock(transaction: Transaction, session_id: str) -> Row | None:
     """The session's row, held until the end of the transaction."""
-    return transaction.execute(
-        sa.select(sessions).where(sessions.c.id == session_id).with_for_update()
-    ).one_or_none()
+    return transaction.execute(_LOCKED, {"session": session_id}).one_or_none()
 
 
 def lock_notices(transaction: Transaction, ids: Iterable[str]) -> None:
@@ -109,16 +107,28 @@ _NEEDED = [
 ]
 
 
+_session = sa.bindparam("session")
+_LOCKED = sa.select(sessions).where(sessions.c.id == _session).with_for_update()
+_HOSTS = sa.select(session_hosts).where(session_hosts.c.session_id == _session)
+_SERVERS = sa.select(session_servers).where(
+    session_servers.c.session_id == _session,
+    sa.or_(
+        session_servers.c.state != ServerState.GONE.value,
+        session_servers.c.out_of_group.is_not(None),
+    ),
+)
+_NOTICES = sa.select(*_NEEDED).where(notices.c.session_id == _session, _is_open)
+_PROJECTS = sa.select(session_projects).where(session_projects.c.session_id == _session)
+
+
 def load(connection: sa.Connection, row: Row) -> Session:
     """A session as far as decisions need it: servers and notices that are done with stay out."""
-    of_session = row.id
+    of_session = {"session": row.id}
     hosts = {
         HostKey(one.region, one.host): records.load(
             Host, one.data, key=HostKey(one.region, one.host), state=HostState(one.state)
         )
-        for one in connection.execute(
-            sa.select(session_hosts).where(session_hosts.c.session_id == of_session)
-        )
+        for one in connection.execute(_HOSTS, of_session)
     }
     servers = {
         one.server_id: records.load(
@@ -128,15 +138,7 @@ def load(connection: sa.Connection, row: Row) -> Session:
             project_id=one.project_id,
             state=ServerState(one.state),
         )
-        for one in connection.execute(
-            sa.select(session_servers).where(
-                session_servers.c.session_id == of_session,
-                sa.or_(
-                    session_servers.c.state != ServerState.GONE.value,
-                    session_servers.c.out_of_group.is_not(None),
-                ),
-            )
-        )
+        for one in connection.execute(_SERVERS, of_session)
     }
     asked = {
         one.id: records.load(
@@ -151,15 +153,10 @@ def load(connection: sa.Connection, row: Row) -> Session:
             reply_at=one.reply_at,
             delivered_at=one.delivered_at,
         )
-        for one in connection.execute(
-            sa.select(*_NEEDED).where(notices.c.session_id == of_session, _is_open)
-        )
+        for one in connection.execute(_NOTICES, of_session)
     }
     projects = {
-        one.project_id: tuple(one.servers)
-        for one in connection.execute(
-            sa.select(session_projects).where(session_projects.c.session_id == of_session)
-        )
+        one.project_id: tuple(one.servers) for one in connection.execute(_PROJECTS, of_session)
     }
     return records.load(
         Session,
