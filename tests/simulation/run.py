@@ -214,6 +214,8 @@ class Simulation(World):
         #: windows have to be brought up to date; and when the next one is due
         self._is_moved, self._windows_at = True, 0.0
         self._look_at: float | None = None
+        #: when engines find something by looking; how many writes have been told of
+        self._found_at, self._told = 0.0, -1
         self._acting: list[Engine] = []
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
@@ -326,26 +328,30 @@ class Simulation(World):
         found = [one for one, _, _ in self._agenda[:1]]
         if self._look_at is not None:
             found.append(self._look_at)
-        if (due := self.cloud.next_due()) is not None:
+        if (due_there := self.cloud.next_due()) is not None:
             grid = self.schedule.watch
-            found.append(math.ceil((due - BEGIN.timestamp()) / grid) * grid)
+            found.append(math.ceil((due_there - BEGIN.timestamp()) / grid) * grid)
         with self.service.database.read() as connection:
             windows = window_store.next_due(connection)
             self._windows_at = math.inf if windows is None else self._ahead(windows)
-            moments = [session_inputs.next_due(connection), windows]
+            due = session_inputs.next_due(connection)
+            self._found_at = math.inf if due is None else self._ahead(due)
+            found += [self._windows_at, self._found_at]
             for step in session_steps.unended_steps(connection, 1000):
-                moments.append(step.must_end_by if step.status == "claimed" else step.not_before)
+                self._found_at = 0.0
+                moment = step.must_end_by if step.status == "claimed" else step.not_before
                 found.append(self.elapsed + 5.0)
-        found += [self._ahead(one) for one in moments if one is not None]
+                if moment is not None:
+                    found.append(self._ahead(moment))
         found += [engine.frozen_until for engine in self.engines]
-        ahead = [one for one in found if one > self.elapsed]
+        ahead = [one for one in found if self.elapsed < one < math.inf]
         return min(ahead, default=self.elapsed + _PATIENCE)
 
     # -- work --------------------------------------------------------------------------
 
     def settle(self) -> None:
         """Everybody does what is to be done at this moment."""
-        polls = True
+        polls = self._found_at <= self.elapsed
         for _ in range(_ROUNDS):
             before = self.writes
             self._happen()
@@ -394,6 +400,7 @@ class Simulation(World):
 
     def _restart(self) -> None:
         self.engines.append(self._new_engine())
+        self._found_at = 0.0
 
     def meanwhile(self, seconds: float) -> None:
         """While one engine waits for an answer, the world goes on, and other engines work."""
@@ -408,6 +415,9 @@ class Simulation(World):
 
     def _tell(self) -> None:
         """Who has something to read gets to know."""
+        if self.writes == self._told:
+            return
+        self._told = self.writes
         table = tables.event_seqs
         with self.service.database.read() as connection:
             seqs = dict(connection.execute(sa.select(table.c.project_id, table.c.seq)).all())
