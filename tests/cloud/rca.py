@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 from typing import Any
 
+import keystoneauth1.exceptions
 import yaml
 from keystoneauth1.session import Session
 
@@ -20,12 +21,6 @@ HOST_DOWN = "compute.host.down"
 DEDUCED = "{'vitrage_type': 'vitrage$'}"
 
 
-def graph(what: str) -> None:
-    """``stop``, ``start``, ``restart`` the process that has the graph."""
-    script = pathlib.Path(__file__).parents[2] / "tools" / "testcloud" / "vitrage.sh"
-    subprocess.run([script, what], check=True, timeout=90)
-
-
 class Vitrage:
     """Vitrage as the cloud's admin."""
 
@@ -33,6 +28,20 @@ class Vitrage:
         self._rca = stack.Service(admin, "rca")
 
     # -- its graph
+
+    def graph(self, what: str) -> None:
+        """``stop``, ``start``, ``restart`` the process that has the graph."""
+        script = pathlib.Path(__file__).parents[2] / "tools" / "testcloud" / "vitrage.sh"
+        subprocess.run([script, what], check=True, timeout=90)
+        if what != "stop":
+            until(self._answers, "Vitrage answers", 60.0, 0.2)
+
+    def _answers(self) -> bool:
+        try:
+            self.of_type("nova.host")
+        except keystoneauth1.exceptions.ServiceUnavailable:
+            return False
+        return True
 
     def of_type(self, vitrage_type: str) -> list[dict[str, Any]]:
         """What there is of a type, of all projects."""
