@@ -141,13 +141,14 @@ def _unknown(context: Context, why: str, begun: bool) -> Outcome:
     words = f"Mistral does not say how it stands: {why}" if begun else f"Mistral: {why}"
     if not begun:
         return Outcome(Result.LATER, code="UNREACHABLE", words=words)
-    created_at = context.known.get("created_at")
-    if created_at is not None:
-        late = _age(dt.datetime.fromisoformat(created_at)) - context.limit
-        if late >= _GRACE:
-            words = f"the time of execution {execution_id(context)} is over; {words}"
-            return Outcome(Result.UNCLEAR, context.known, "TIMED_OUT", words)
-    return Outcome(Result.UNDER_WAY, context.known, "UNREACHABLE", words, _SELDOMEST / 2)
+    facts = {"execution": execution_id(context), "since": dt.datetime.now(dt.UTC).isoformat()}
+    facts |= context.known
+    # of one that was never seen, since nobody knows whether it was begun
+    began = dt.datetime.fromisoformat(facts.get("created_at", facts["since"]))
+    if _age(began) - context.limit >= _GRACE:
+        words = f"the time of execution {execution_id(context)} is over; {words}"
+        return Outcome(Result.UNCLEAR, facts, "TIMED_OUT", words)
+    return Outcome(Result.UNDER_WAY, facts, "UNREACHABLE", words, _SELDOMEST / 2)
 
 
 def _over(context: Context) -> str:

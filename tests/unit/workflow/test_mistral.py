@@ -14,6 +14,7 @@ from craton_maintenance.domain.session.steps import Outcome, Result, Step, StepK
 from craton_maintenance.nova.compute import Cloud
 from craton_maintenance.nova.credentials import Region
 from craton_maintenance.workflow import plugins
+from craton_maintenance.workflow.plugins import mistral as module
 from tests.support.mistral import Mistral
 
 SESSION = "8c8d4a3e-2f5e-4d0b-9c57-0a4b51a8a001"
@@ -223,6 +224,22 @@ def test_away_beyond_its_time_it_is_somebodys_decision(look, mistral):
     assert look(timeout=150).result is Result.UNDER_WAY
     found = look(timeout=30)
     assert (found.result, found.code) == (Result.UNCLEAR, "TIMED_OUT")
+
+
+def test_away_for_as_long_as_it_may_take_it_is_somebodys_decision(look, mistral, monkeypatch):
+    """Though it was never seen: an operator who knows better has to have a say."""
+    mistral.away = True
+    look(timeout=30)
+    first = look(timeout=30)
+    assert first.result is Result.UNDER_WAY
+    assert look(timeout=30).facts == first.facts
+    monkeypatch.setattr(module, "_GRACE", -30.0)
+    found = look(timeout=30)
+    assert (found.result, found.code) == (Result.UNCLEAR, "TIMED_OUT")
+    monkeypatch.undo()
+    mistral.away = False
+    assert look(timeout=30).result is Result.UNDER_WAY
+    assert len(mistral.started) == 1
 
 
 def test_one_that_mistral_has_forgotten_is_started_again_only_where_that_is_safe(look, mistral):
