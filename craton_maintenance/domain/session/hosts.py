@@ -261,9 +261,10 @@ def _end_work(draft: Draft, host: Host) -> None:
         work_ended_at=draft.now,
         verified=False,
         verify_until=draft.later(draft.policy.verify_timeout),
+        # no host reports at the moment at which its work ends
+        not_before=draft.later(draft.policy.retry_pause),
         problem=None,
     )
-    _verify(draft, draft.hosts[host.key])
 
 
 def _retire(draft: Draft, host: Host) -> None:
