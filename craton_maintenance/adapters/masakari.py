@@ -87,7 +87,8 @@ class Masakari(Adapter):
             yield from rows
             if not rows:
                 return
-            query["marker"] = rows[-1]["uuid"]
+            # its number: the uuid, which its reference speaks of, is not taken for one
+            query["marker"] = rows[-1].get("id", rows[-1]["uuid"])
 
     def _path(self, ask: Ask) -> str:
         return f"/segments/{ask.found['segment']}/hosts/{ask.found['host']}"

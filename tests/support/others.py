@@ -5,6 +5,7 @@ asked.
 """
 
 import datetime as dt
+import itertools
 import json
 import re
 import threading
@@ -86,10 +87,13 @@ def _refusal(status: int, words: str) -> Any:
 class FakeMasakari(Fake):
     """Segments with hosts; at most three in a page, so that lists have several."""
 
-    MOST = 3
-
     def __init__(self, clock: Callable[[], dt.datetime]) -> None:
         super().__init__(clock)
+        #: numbers, which markers are
+        self._ids = itertools.count(1)
+        self._numbers: dict[str, int] = {}
+        #: rows in a page
+        self.most = 3
         #: hosts by the segment's id, in order
         self.segments: dict[str, list[dict[str, Any]]] = {}
         #: ids of segments that a host is recovered in: they can't be changed
@@ -98,8 +102,10 @@ class FakeMasakari(Fake):
     def add(self, *hosts: str) -> str:
         """A segment with hosts; its id."""
         segment = str(uuid.uuid4())
+        self._numbers[segment] = next(self._ids)
         self.segments[segment] = [
             {
+                "id": next(self._ids),
                 "uuid": str(uuid.uuid4()),
                 "name": name,
                 "on_maintenance": False,
@@ -127,7 +133,8 @@ class FakeMasakari(Fake):
             return self._page(
                 "segments",
                 [
-                    {"uuid": one, "name": one[:8], "recovery_method": "auto", "enabled": True}
+                    {"id": self._numbers[one], "uuid": one, "name": one[:8]}
+                    | {"recovery_method": "auto", "enabled": True}
                     for one in self.segments
                 ],
                 query,
@@ -150,11 +157,11 @@ class FakeMasakari(Fake):
 
     def _page(self, key: str, rows: list[Any], query: Mapping[str, str]) -> Answer:
         if "marker" in query:
-            ids = [one["uuid"] for one in rows]
+            ids = [str(one["id"]) for one in rows]
             if query["marker"] not in ids:
                 return 400, _refusal(400, "Marker could not be found")
             rows = rows[ids.index(query["marker"]) + 1 :]
-        return 200, {key: rows[: min(self.MOST, int(query["limit"]))]}
+        return 200, {key: rows[: min(self.most, int(query.get("limit", self.most)))]}
 
 
 class FakeAlertmanager(Fake):
