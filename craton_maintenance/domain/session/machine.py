@@ -12,12 +12,13 @@ from craton_maintenance.domain.event import Type
 from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session import (
     budget,
+    choice,
     hosts,
     notices,
-    plan,
+    orders,
+    phases,
     quiet,
     servers,
-    targets,
     telling,
 )
 from craton_maintenance.domain.session.commands import Command, Finish, Tell
@@ -31,7 +32,7 @@ from craton_maintenance.domain.session.inputs import (
     StepEnded,
 )
 from craton_maintenance.domain.session.known import Known
-from craton_maintenance.domain.session.records import Host, Problem, Server, Session
+from craton_maintenance.domain.session.records import Host, Server, Session
 from craton_maintenance.domain.session.states import (
     ABORTED,
     HOST_OVER,
@@ -46,7 +47,7 @@ from craton_maintenance.domain.session.states import (
     State,
     Workflow,
 )
-from craton_maintenance.domain.session.steps import Outcome, Result, Step, StepKind
+from craton_maintenance.domain.session.steps import Outcome, Step, StepKind
 
 #: A decision leads to others; more in a row than this is a fault of ours.
 _LONGEST = 200
@@ -88,7 +89,7 @@ def decide(
     if session.state in OVER:
         return session, ()
     # it is being decided on now
-    draft.set(problem=_unless(session.problem, Blocker.DECISION_FAILED))
+    draft.set(problem=phases.unless(session.problem, Blocker.DECISION_FAILED))
     for one in inputs:
         _take(draft, one)
     for _ in range(_LONGEST):
@@ -98,7 +99,7 @@ def decide(
             break
     else:
         raise AssertionError("a session decides for ever")
-    _progress(draft)
+    phases.progress(draft)
     if draft.session.percent_done != session.percent_done and not _told(draft):
         telling.session(draft)
     return draft.done()
@@ -136,7 +137,7 @@ def _take(draft: Draft, one: Input) -> None:
         case StepEnded(step, outcome):
             _step_ended(draft, step, outcome)
         case Order():
-            _order(draft, one)
+            orders.take(draft, one)
         case AdapterSaid():
             quiet.said(draft, one)
     draft.changes += 1
@@ -145,7 +146,7 @@ def _take(draft: Draft, one: Input) -> None:
 def _step_ended(draft: Draft, step: Step, outcome: Outcome) -> None:
     if step.kind is StepKind.SURVEY_CAPACITY:
         if draft.session.survey == step.number:
-            _capacity(draft, step, outcome)
+            choice.surveyed(draft, step, outcome)
         return
     server = draft.servers.get(step.server_id or "")
     if server is not None and server.step == step.number:
@@ -153,125 +154,6 @@ def _step_ended(draft: Draft, step: Step, outcome: Outcome) -> None:
     else:
         # a host's step may name a server, whose resize it confirms
         hosts.step_ended(draft, step, outcome)
-
-
-def _capacity(draft: Draft, step: Step, outcome: Outcome) -> None:
-    if outcome.result is Result.DONE:
-        facts = outcome.facts
-        draft.set(
-            survey=None,
-            capacity={
-                "region": step.host.region,
-                "free": facts.get("free", {}),
-                "used": facts.get("used", {}),
-                "sent": [],
-            },
-            capacity_at=draft.now,
-            problem=_unless(draft.session.problem, Blocker.SERVICE_UNAVAILABLE),
-        )
-    else:
-        problem = draft.problem(draft.session.problem, Blocker.SERVICE_UNAVAILABLE, outcome.words)
-        draft.set(survey=None, problem=problem)
-        _survey(draft, draft.policy.retry_pause)
-
-
-def _unless(problem: Problem | None, code: Blocker) -> Problem | None:
-    return None if problem is not None and problem.code is code else problem
-
-
-def _order(draft: Draft, order: Order) -> None:
-    handler = {
-        "pause": _pause_ordered,
-        "resume": _resume_ordered,
-        "abort": _abort_ordered,
-        "retry": _retry_ordered,
-        "override": _override_ordered,
-        "confirm": _confirm_ordered,
-        "skip": _skip_ordered,
-        "evacuate": _evacuate_ordered,
-    }.get(order.command)
-    if handler is not None:
-        handler(draft, order)
-
-
-def _pause_ordered(draft: Draft, order: Order) -> None:
-    words = f"by {order.actor}" + (f": {order.reason}" if order.reason else "")
-    _pause(draft, Blocker.PAUSED_BY_OPERATOR, words)
-
-
-def _resume_ordered(draft: Draft, order: Order) -> None:
-    if draft.session.state is State.PAUSED and draft.session.resume_state is not None:
-        for host in draft.hosts_in(*hosts.BEFORE_WORK):
-            hosts.forgive(draft, host)
-        _go_on(draft, draft.session.resume_state)
-
-
-def _abort_ordered(draft: Draft, order: Order) -> None:
-    if draft.session.aborting:
-        return
-    words = f"by {order.actor}" + (f": {order.reason}" if order.reason else "")
-    draft.set(aborting=True, reason=ABORTED, words=words)
-    for one in notices.open_ones(draft):
-        draft.notice(one.id, status=NoticeStatus.OVERRIDDEN)
-
-
-def _retry_ordered(draft: Draft, order: Order) -> None:
-    """Try again what is blocked: a server, a host with its servers, or everything."""
-    if order.server_id is not None:
-        server = draft.servers.get(order.server_id)
-        if server is not None:
-            servers.retry(draft, server, order.action)
-        return
-    for key, host in list(draft.hosts.items()):
-        if order.host not in (None, key) or host.state not in hosts.UNDER_WAY:
-            continue
-        if host.step is None:
-            hosts.retry(draft, host)
-        for server in draft.servers_of(key):
-            if server.problem is not None:
-                servers.retry(draft, server, order.action)
-    if order.host is None:
-        draft.set(problem=None, scale_in_rounds=0)
-        _resume_ordered(draft, order)
-
-
-def _override_ordered(draft: Draft, order: Order) -> None:
-    """Go on without the answers that are waited for; the event of the order is the record."""
-    chosen = [
-        one
-        for one in notices.open_ones(draft)
-        if (order.host is None or one.host == order.host)
-        and (order.server_id is None or order.server_id in one.servers)
-    ]
-    notices.override(draft, chosen)
-    for key, host in list(draft.hosts.items()):
-        if order.host in (None, key) and order.server_id is None:
-            quiet.waive(draft, host, order.actor)
-    telling.session(draft, "OVERRIDDEN", f"by {order.actor}: {order.reason}")
-
-
-def _confirm_ordered(draft: Draft, order: Order) -> None:
-    for key, host in list(draft.hosts.items()):
-        if order.host in (None, key) and host.step is None and host.state in hosts.UNDER_WAY:
-            hosts.confirm(draft, host)
-    telling.session(draft, "CONFIRMED", f"by {order.actor}: {order.reason}")
-
-
-def _skip_ordered(draft: Draft, order: Order) -> None:
-    if order.host is not None and order.host in draft.hosts:
-        host = draft.hosts[order.host]
-        if host.state in hosts.IN_WORK:
-            if host.step is None and host.problem is not None:
-                hosts.fail(draft, host, f"given up by {order.actor}")
-        else:
-            draft.skip.add(order.host)
-
-
-def _evacuate_ordered(draft: Draft, order: Order) -> None:
-    host = draft.hosts.get(order.host) if order.host is not None else None
-    if host is not None and hosts.evacuate(draft, host, order.actor):
-        words = f"{host.key.name} by {order.actor}: {order.reason}"
-        telling.session(draft, "EVACUATION", words)
 
 
 # -- what follows --------------------------------------------------------------------
@@ -285,7 +167,7 @@ def _advance(draft: Draft) -> None:
     notices.tick(draft)
     _leave_out(draft)
     if draft.refusals:
-        _refused(draft, *draft.refusals[0])
+        phases.refused(draft, *draft.refusals[0])
         draft.refusals.clear()
     if draft.session.aborting:
         _abort(draft)
@@ -302,40 +184,6 @@ def _advance(draft: Draft) -> None:
             _after_complete(draft)
         case State.PAUSED:
             _hosts_go_on(draft, admits=False)
-
-
-def _enter(draft: Draft, state: State, **values: object) -> None:
-    """The session enters a state; told by an event."""
-    draft.set(state=state, **values)
-    _progress(draft)
-    telling.session(draft)
-
-
-def _pause(draft: Draft, code: Blocker, words: str) -> None:
-    if draft.session.state is State.PAUSED or draft.session.aborting:
-        return
-    _enter(
-        draft,
-        State.PAUSED,
-        resume_state=draft.session.state,
-        paused_at=draft.now,
-        reason=code.value,
-        words=words,
-    )
-
-
-def _refused(draft: Draft, code: Blocker, words: str) -> None:
-    """Somebody has to decide, who is told so though the session is paused already."""
-    if draft.session.state is not State.PAUSED:
-        _pause(draft, code, words)
-    elif draft.session.reason == Blocker.PAUSED_BY_OPERATOR:
-        draft.set(reason=code.value, words=words)
-        telling.session(draft)
-
-
-def _go_on(draft: Draft, state: State) -> None:
-    """The pause is over."""
-    _enter(draft, state, resume_state=None, paused_at=None, reason=None, words="")
 
 
 def _leave_out(draft: Draft) -> None:
@@ -401,92 +249,8 @@ def _hosts_go_on(draft: Draft, admits: bool) -> None:
 
 def _choose_next(draft: Draft) -> None:
     """The next host, or what has to come before it, or the end."""
-    planned = [host.key for host in draft.hosts_in(HostState.PLANNED)]
-    if not planned:
+    if not choice.take_next(draft):
         _complete(draft)
-        return
-    if not _is_surveyed(draft):
-        _survey(draft)
-        return
-    waves = plan.waves(targets.fleet(draft))
-    able = [wave for wave in waves if wave.hosts[0] not in draft.known.held]
-    if not able:
-        if waves:
-            _blocked(draft, Blocker.HOST_HELD, f"another session holds {waves[0].hosts[0].name}")
-            _survey(draft, draft.policy.retry_pause)
-        else:
-            _no_room(draft)
-        return
-    wave = able[0]
-    state = _state_for(draft, wave)
-    if state is not draft.session.state:
-        _enter(draft, state)
-    draft.set(problem=None)
-    for key in wave.hosts:
-        hosts.take(draft, key, _phase(state))
-
-
-def _state_for(draft: Draft, wave: plan.Wave) -> State:
-    """START for empty hosts, until the first that has to be emptied after others were done."""
-    state = draft.session.state
-    if wave.empty:
-        return state if state is State.PLANNED_MAINTENANCE else State.START_MAINTENANCE
-    if not wave.clean and state is not State.PLANNED_MAINTENANCE:
-        return State.PREPARE_MAINTENANCE
-    return State.PLANNED_MAINTENANCE
-
-
-def _phase(state: State) -> State:
-    """In which state owners of servers that turn up on a host are asked."""
-    return state if state is State.PREPARE_MAINTENANCE else State.PLANNED_MAINTENANCE
-
-
-def _is_surveyed(draft: Draft) -> bool:
-    """Whether capacity was looked at in the region at hand since a host was done last."""
-    at = draft.session.capacity_at
-    if at is None or draft.session.survey is not None:
-        return False
-    if draft.session.capacity.get("region") != _next_host(draft).region:
-        return False
-    ended = [host.ended_at for host in draft.hosts.values() if host.ended_at is not None]
-    asked = [one.created_at for one in draft.notices.values() if one.state == State.SCALE_IN.value]
-    return not ended or (at >= max(ended) and all(at > moment for moment in asked))
-
-
-def _next_host(draft: Draft) -> HostKey:
-    """The first of those to be taken: one region is done with before the next is begun."""
-    return min(host.key for host in draft.hosts_in(HostState.PLANNED))
-
-
-def _survey(draft: Draft, pause: float = 0.0) -> None:
-    if draft.session.survey is None and draft.hosts_in(HostState.PLANNED):
-        first = _next_host(draft)
-        at = draft.later(pause) if pause else None
-        number = draft.do(StepKind.SURVEY_CAPACITY, first, not_before=at)
-        draft.set(survey=number)
-
-
-def _no_room(draft: Draft) -> None:
-    """No host's servers have room elsewhere: ask projects to need less, so often."""
-    rounds = draft.session.scale_in_rounds
-    concerned = [(project_id, ids) for project_id, ids in sorted(draft.projects.items()) if ids]
-    if rounds < draft.policy.max_scale_in and concerned:
-        draft.set(scale_in_rounds=rounds + 1, capacity_at=None)
-        _enter(draft, State.SCALE_IN)
-        for project_id, ids in concerned:
-            notices.ask_project(draft, State.SCALE_IN, project_id, ids)
-        return
-    _blocked(
-        draft,
-        Blocker.NO_CAPACITY,
-        "the servers of no host have room elsewhere: free capacity, or add some",
-    )
-    _survey(draft, draft.policy.retry_pause)
-
-
-def _blocked(draft: Draft, code: Blocker, words: str) -> None:
-    problem = draft.problem(draft.session.problem, code, words)
-    draft.set(problem=problem)
 
 
 # -- ends ----------------------------------------------------------------------------
@@ -499,7 +263,7 @@ def _window_end(draft: Draft) -> None:
     paused_by_it = session.state is State.PAUSED and session.reason == Blocker.WINDOW_ENDED
     if closes is None or draft.now < closes:
         if paused_by_it and session.resume_state is not None:
-            _go_on(draft, session.resume_state)
+            phases.go_on(draft, session.resume_state)
         return
     if session.state not in WORKING | {State.MAINTENANCE, State.SCALE_IN, State.PAUSED}:
         return
@@ -512,7 +276,7 @@ def _window_end(draft: Draft) -> None:
         return
     if not draft.hosts_in(HostState.PLANNED, *hosts.BEFORE_WORK) and session.announced:
         return
-    _pause(draft, Blocker.WINDOW_ENDED, "the window's end has passed: extend it, or abort")
+    phases.pause(draft, Blocker.WINDOW_ENDED, "the window's end has passed: extend it, or abort")
 
 
 def _abort(draft: Draft) -> None:
@@ -531,7 +295,7 @@ def _complete(draft: Draft) -> None:
     """Every host is done with: tell everybody who was told of the maintenance."""
     if not _servers_done(draft):
         return
-    _enter(draft, State.MAINTENANCE_COMPLETE, problem=None)
+    phases.enter(draft, State.MAINTENANCE_COMPLETE, problem=None)
     for project_id, ids in sorted(draft.projects.items()):
         notices.ask_project(draft, State.MAINTENANCE_COMPLETE, project_id, ids)
 
@@ -579,28 +343,5 @@ def _over(draft: Draft, state: State, reason: str | None, words: str) -> None:
         for project_id, ids in sorted(draft.projects.items()):
             notices.inform(draft, State.MAINTENANCE_COMPLETE, project_id, ids)
     draft.set(finished_at=draft.now, aborting=False, problem=None)
-    _enter(draft, state, reason=reason, words=words)
+    phases.enter(draft, state, reason=reason, words=words)
     draft.commands.append(Finish())
-
-
-# -- progress ------------------------------------------------------------------------
-
-_SHARE = {
-    HostState.PLANNED: 0.0,
-    HostState.DRAINING: 0.2,
-    HostState.DRAINED: 0.5,
-    HostState.IN_MAINTENANCE: 0.6,
-    HostState.VERIFYING: 0.9,
-}
-
-
-def _progress(draft: Draft) -> None:
-    """How much is done, in percent; 100 only when all is over."""
-    if draft.session.state in OVER:
-        draft.set(percent_done=100)
-        return
-    if not draft.hosts:
-        return
-    done = sum(_SHARE.get(host.state, 1.0) for host in draft.hosts.values())
-    percent = min(99, int(100 * done / len(draft.hosts)))
-    draft.set(percent_done=max(percent, draft.session.percent_done))
