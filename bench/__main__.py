@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from bench import (
+    aodh,
+    lag,
     listeners,
     memory,
     nova_links,
@@ -31,6 +33,8 @@ BENCHES: dict[str, Callable[[], Iterator[Result]]] = {
     "nova-links": nova_links.run,
     "sessions": sessions.run,
     "replies": replies.run,
+    "aodh": aodh.run,
+    "lag": lag.run,
 }
 
 
