@@ -38,7 +38,7 @@ def hold(
         )
 
 
-_session = sa.bindparam("session")
+_session: sa.BindParameter[str] = sa.bindparam("session")
 
 _HELD_BY_OTHERS = (
     sa.select(session_holds.c.region, session_holds.c.host)

@@ -49,7 +49,7 @@ class Mover:
         return self.is_away and self.status in (None, *_RUNNING)
 
 
-_region = sa.bindparam("region")
+_region: sa.BindParameter[str] = sa.bindparam("region")
 
 _MOVERS = (
     sa.select(

@@ -107,7 +107,7 @@ _NEEDED = [
 ]
 
 
-_session = sa.bindparam("session")
+_session: sa.BindParameter[str] = sa.bindparam("session")
 _LOCKED = sa.select(sessions).where(sessions.c.id == _session).with_for_update()
 _HOSTS = sa.select(session_hosts).where(session_hosts.c.session_id == _session)
 _SERVERS = sa.select(session_servers).where(

@@ -19,7 +19,6 @@ from craton_maintenance.db.tables import (
     nova_servers,
 )
 from craton_maintenance.domain.scope import HostKey
-from craton_maintenance.domain.session.hosts import UNDER_WAY
 from craton_maintenance.domain.session.inputs import Input, StepEnded
 from craton_maintenance.domain.session.known import (
     Adapter,
@@ -34,7 +33,13 @@ from craton_maintenance.domain.session.known import (
     Window,
 )
 from craton_maintenance.domain.session.records import Session
-from craton_maintenance.domain.session.states import SERVER_OVER, HostState, ServerState, State
+from craton_maintenance.domain.session.states import (
+    SERVER_OVER,
+    UNDER_WAY,
+    HostState,
+    ServerState,
+    State,
+)
 from craton_maintenance.domain.session.steps import Result, StepKind
 from craton_maintenance.nova.notifications import host_id
 from craton_maintenance.windows.telling import Speaker

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from craton_maintenance.domain.session import budget, hosts, machine, notices, telling
+from craton_maintenance.domain.session.hosts import draining
 from craton_maintenance.domain.session.steps import Outcome, Result, StepKind
 from craton_maintenance.workflow import steps
 from craton_maintenance.workflow.plugins import run as plugins
@@ -28,7 +29,7 @@ def sees_no_servers(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(  # type: ignore[call-overload]
         steps.WAYS, StepKind.PROVE_EMPTY, lambda *of: Outcome(Result.DONE, facts)
     )
-    patch.setattr(hosts, "_has_strangers", lambda *of: False)
+    patch.setattr(draining, "has_strangers", lambda *of: False)
 
 
 def ignores_budgets(patch: pytest.MonkeyPatch) -> None:

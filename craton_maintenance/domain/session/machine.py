@@ -35,10 +35,13 @@ from craton_maintenance.domain.session.known import Known
 from craton_maintenance.domain.session.records import Host, Server, Session
 from craton_maintenance.domain.session.states import (
     ABORTED,
+    BEFORE_WORK,
     HOST_OVER,
     HOSTS_SKIPPED,
+    IN_WORK,
     OVER,
     SERVER_OVER,
+    UNDER_WAY,
     WORKING,
     Blocker,
     HostState,
@@ -190,7 +193,7 @@ def _leave_out(draft: Draft) -> None:
     """Hosts that policy or the operator leaves out."""
     for key in sorted(draft.skip):
         host = draft.hosts.get(key)
-        if host is None or host.state in HOST_OVER or host.state in hosts.IN_WORK:
+        if host is None or host.state in HOST_OVER or host.state in IN_WORK:
             draft.skip.discard(key)
         elif host.state is HostState.PLANNED:
             hosts.skip(draft, host, "left out")
@@ -235,13 +238,13 @@ def _after_complete(draft: Draft) -> None:
 def _work(draft: Draft) -> None:
     """Go on with the hosts under way; take the next one when they are through."""
     _hosts_go_on(draft, admits=True)
-    if not draft.hosts_in(*hosts.UNDER_WAY):
+    if not draft.hosts_in(*UNDER_WAY):
         _choose_next(draft)
 
 
 def _hosts_go_on(draft: Draft, admits: bool) -> None:
-    for host in draft.hosts_in(*hosts.UNDER_WAY):
-        if host.reason and host.state in hosts.BEFORE_WORK:
+    for host in draft.hosts_in(*UNDER_WAY):
+        if host.reason and host.state in BEFORE_WORK:
             hosts.give_back(draft, host, HostState.SKIPPED, host.reason)
         else:
             hosts.advance(draft, host.key, admits)
@@ -267,14 +270,14 @@ def _window_end(draft: Draft) -> None:
         return
     if session.state not in WORKING | {State.MAINTENANCE, State.SCALE_IN, State.PAUSED}:
         return
-    for host in draft.hosts_in(*hosts.BEFORE_WORK):
+    for host in draft.hosts_in(*BEFORE_WORK):
         for one in notices.open_ones(draft):
             if one.host == host.key:
                 draft.notice(one.id, status=NoticeStatus.OVERRIDDEN)
         hosts.give_back(draft, host, HostState.PLANNED, "the window's end has passed")
     if session.state is State.PAUSED:
         return
-    if not draft.hosts_in(HostState.PLANNED, *hosts.BEFORE_WORK) and session.announced:
+    if not draft.hosts_in(HostState.PLANNED, *BEFORE_WORK) and session.announced:
         return
     phases.pause(draft, Blocker.WINDOW_ENDED, "the window's end has passed: extend it, or abort")
 
@@ -283,9 +286,9 @@ def _abort(draft: Draft) -> None:
     """Queued moves are dropped, host work is finished, our own resizes are confirmed."""
     for host in draft.hosts_in(HostState.PLANNED):
         hosts.skip(draft, host, ABORTED)
-    for host in draft.hosts_in(*hosts.BEFORE_WORK):
+    for host in draft.hosts_in(*BEFORE_WORK):
         hosts.give_back(draft, host, HostState.SKIPPED, ABORTED)
-    for host in draft.hosts_in(*hosts.IN_WORK):
+    for host in draft.hosts_in(*IN_WORK):
         hosts.advance(draft, host.key, admits=True)
     if all(host.state in HOST_OVER for host in draft.hosts.values()) and _servers_done(draft):
         _over(draft, State.MAINTENANCE_FAILED, ABORTED, draft.session.words)

@@ -3,7 +3,15 @@
 from craton_maintenance.domain.session import hosts, notices, phases, quiet, servers, telling
 from craton_maintenance.domain.session.draft import Draft
 from craton_maintenance.domain.session.inputs import Order
-from craton_maintenance.domain.session.states import ABORTED, Blocker, NoticeStatus, State
+from craton_maintenance.domain.session.states import (
+    ABORTED,
+    BEFORE_WORK,
+    IN_WORK,
+    UNDER_WAY,
+    Blocker,
+    NoticeStatus,
+    State,
+)
 
 
 def take(draft: Draft, order: Order) -> None:
@@ -28,7 +36,7 @@ def _pause_ordered(draft: Draft, order: Order) -> None:
 
 def _resume_ordered(draft: Draft, order: Order) -> None:
     if draft.session.state is State.PAUSED and draft.session.resume_state is not None:
-        for host in draft.hosts_in(*hosts.BEFORE_WORK):
+        for host in draft.hosts_in(*BEFORE_WORK):
             hosts.forgive(draft, host)
         phases.go_on(draft, draft.session.resume_state)
 
@@ -50,7 +58,7 @@ def _retry_ordered(draft: Draft, order: Order) -> None:
             servers.retry(draft, server, order.action)
         return
     for key, host in list(draft.hosts.items()):
-        if order.host not in (None, key) or host.state not in hosts.UNDER_WAY:
+        if order.host not in (None, key) or host.state not in UNDER_WAY:
             continue
         if host.step is None:
             hosts.retry(draft, host)
@@ -79,7 +87,7 @@ def _override_ordered(draft: Draft, order: Order) -> None:
 
 def _confirm_ordered(draft: Draft, order: Order) -> None:
     for key, host in list(draft.hosts.items()):
-        if order.host in (None, key) and host.step is None and host.state in hosts.UNDER_WAY:
+        if order.host in (None, key) and host.step is None and host.state in UNDER_WAY:
             hosts.confirm(draft, host)
     telling.session(draft, "CONFIRMED", f"by {order.actor}: {order.reason}")
 
@@ -87,7 +95,7 @@ def _confirm_ordered(draft: Draft, order: Order) -> None:
 def _skip_ordered(draft: Draft, order: Order) -> None:
     if order.host is not None and order.host in draft.hosts:
         host = draft.hosts[order.host]
-        if host.state in hosts.IN_WORK:
+        if host.state in IN_WORK:
             if host.step is None and host.problem is not None:
                 hosts.fail(draft, host, f"given up by {order.actor}")
         else:

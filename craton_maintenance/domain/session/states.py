@@ -70,6 +70,14 @@ class HostState(enum.StrEnum):
 #: A host in one of these is done with.
 HOST_OVER = frozenset({HostState.RETURNED, HostState.RETIRED, HostState.FAILED, HostState.SKIPPED})
 
+#: A host in one of these is being emptied or is empty, and was not worked on.
+BEFORE_WORK = frozenset({HostState.DRAINING, HostState.DRAINED})
+
+#: A host in one of these is worked on, or comes back from it.
+IN_WORK = frozenset({HostState.IN_MAINTENANCE, HostState.VERIFYING})
+
+UNDER_WAY = BEFORE_WORK | IN_WORK
+
 
 class ServerState(enum.StrEnum):
     """Where a server on a host being drained stands."""
