@@ -44,7 +44,7 @@ from craton_maintenance.workflow.plugins import registry
 from craton_maintenance.workflow.plugins.base import Context, HostAction
 from tests.functional.deployment import BEGIN, configure, migrated
 from tests.sessions.world import World
-from tests.simulation import operator, troubles
+from tests.simulation import operator, quiet, troubles
 from tests.simulation.judges import US, Asked, Judge
 from tests.simulation.projects import Application
 from tests.simulation.schedule import Planned, Schedule
@@ -81,6 +81,7 @@ class Engine:
         self.decider = Decider(world.service)
         self.steps: Steps = world.engine_of(owner)
         self.watcher = Watcher(world.service, world.region, world.nova, owner)
+        self.quiet = quiet.Hands(world, owner)
         self._watch(self.watcher)
         self._record(self.steps)
 
@@ -89,6 +90,7 @@ class Engine:
         :param polls: look for work that nobody has told of
         """
         service = self.world.service
+        self.quiet.work()
         if self.world.must_look:
             # due, whatever it thinks itself
             self.watcher._looked_at = None
@@ -180,6 +182,7 @@ class _Stage:
         for suffix in ("-wal", "-shm"):
             Path(f"{self._file}{suffix}").unlink(missing_ok=True)
         shutil.copy(migrated(), self._file)
+        service.conf.clear_override("enabled", "adapters")
         for name, value in policy.items():
             service.conf.set_override(name, value, "sessions")
         service.sessions = dataclasses.replace(service.sessions, policy=policy_of(service.conf))
@@ -230,6 +233,7 @@ class Simulation(World):
         self.cloud.judges.append(self._calls)
         self._really_write = stage.write
         self.service.database.write = self._counted  # type: ignore[method-assign]
+        self.watchman = quiet.watchman_of(self)
         self.engines = [self._new_engine() for _ in range(schedule.engines)]
         self.applications = [
             Application(self, name, style, random.Random(f"{name} {schedule.seed}"))
@@ -344,6 +348,7 @@ class Simulation(World):
                 if moment is not None:
                     found.append(self._ahead(moment))
         found += [engine.frozen_until for engine in self.engines]
+        found += quiet.moments(self)
         ahead = [one for one in found if self.elapsed < one < math.inf]
         return min(ahead, default=self.elapsed + _PATIENCE)
 
@@ -524,9 +529,11 @@ class Simulation(World):
             self.later(self.schedule.sync, self._synchronise)
 
     def _is_over(self) -> bool:
-        return len(self.windows) == len(
-            [one for one in self.latest.values() if one.state in OVER]
-        ) and self.elapsed >= max(one.at for one in self.schedule.sessions)
+        return (
+            len(self.windows) == len([one for one in self.latest.values() if one.state in OVER])
+            and self.elapsed >= max(one.at for one in self.schedule.sessions)
+            and not quiet.left(self)
+        )
 
     def _look(self) -> None:
         """What has to hold after every event; and somebody looks after what stands still."""
@@ -764,6 +771,7 @@ class _patched:
         def decided(session: Session, inputs: Any, known: Any) -> Any:
             after, commands = self._decide(session, inputs, known)
             world.latest[session.id] = after
+            world.violations += quiet.objections(world, session, after)
             if after.state in OVER:
                 world.judge.session_over(session.id)
             for key, host in after.hosts.items():
