@@ -14,6 +14,7 @@ from craton_maintenance.domain.session.states import (
     Blocker,
     HostState,
     NoticeStatus,
+    ServerState,
     State,
 )
 from craton_maintenance.service import Service
@@ -132,10 +133,14 @@ class SessionViews:
         self,
         row: Any,
         hosts: Iterable[Any],
-        servers: Iterable[Any],
+        servers: Sequence[Any],
         notices: Iterable[Any],
+        syncs: Iterable[Mapping[str, Any]] = (),
     ) -> list[dict[str, Any]]:
-        """Why a session does not get on now."""
+        """Why a session does not get on now.
+
+        :param syncs: how the last synchronisation of each region went
+        """
         if row.finished_at is not None:
             return []
         found: list[dict[str, Any]] = []
@@ -161,7 +166,23 @@ class SessionViews:
         for notice in notices:
             if notice.status == NoticeStatus.OPEN.value and REST not in (notice.replies or {}):
                 found.append(self._waiting(notice))
-        return found
+        return found + self._unseen(servers, syncs)
+
+    def _unseen(
+        self, servers: Iterable[Any], syncs: Iterable[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Nova acts on servers, and can't be read: nobody sees that it is done."""
+        acting = [one.data for one in servers if one.state == ServerState.ACTING.value]
+        regions = {one["host"][0] for one in acting if one.get("host") and not _problem(one)}
+        return [
+            {
+                "code": Blocker.SERVICE_UNAVAILABLE.value,
+                "words": f"Nova of region {one['region']} can't be read now: {one['error']}",
+                "since": one["finished_at"] or times.text(self._now),
+            }
+            for one in syncs
+            if one["error"] and not one["complete"] and one["region"] in regions
+        ]
 
     def _waiting(self, notice: Any) -> dict[str, Any]:
         about = {"notice_id": notice.id, "project_id": notice.project_id}

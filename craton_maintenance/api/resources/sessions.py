@@ -10,8 +10,8 @@ from craton_maintenance.api import paging, session_views
 from craton_maintenance.api.operation import Answer, Call, operation
 from craton_maintenance.api.session_views import SessionViews
 from craton_maintenance.api.views import WindowViews
+from craton_maintenance.db import differences, suppressions
 from craton_maintenance.db import session_views as store
-from craton_maintenance.db import suppressions
 from craton_maintenance.db import windows as window_store
 from craton_maintenance.db.database import Transaction
 from craton_maintenance.errors import Problem, not_found
@@ -93,6 +93,7 @@ class SessionDetail(Resource):
             notices = store.all_notices(connection, session_id)
             steps = store.all_steps(connection, session_id)
             waiting = store.orders(connection, session_id)
+            syncs = differences.sync_state(connection)
             quiet = suppressions.of_session(connection, session_id)
         ref = {"id": row.id, "state": row.state}
         return {
@@ -104,7 +105,7 @@ class SessionDetail(Resource):
             "steps": [session_views.step(one) for one in steps],
             "suppressions": [session_views.suppression(one) for one in quiet],
             "orders": [session_views.order(one) for one in waiting],
-            "blockers": views.blockers(row, hosts, servers, notices),
+            "blockers": views.blockers(row, hosts, servers, notices, syncs),
             "estimate": views.estimate(row, hosts),
         }
 

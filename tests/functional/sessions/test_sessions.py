@@ -3,8 +3,9 @@
 import pytest
 
 from craton_maintenance.domain.session.records import Problem
-from craton_maintenance.domain.session.states import Blocker, HostState, State
+from craton_maintenance.domain.session.states import Blocker, HostState, ServerState, State
 from craton_maintenance.errors import Code
+from craton_maintenance.simcloud.faults import Fault
 from tests.functional.deployment import BEGIN, REGION
 from tests.functional.sessions.conftest import A1, A2
 from tests.support.sessions import Made
@@ -185,6 +186,29 @@ def test_everything_of_a_session(operator, session, web, servers):
     assert set(found) == {"SERVER_STATE", "HOST_HELD", "NOTICE_UNDELIVERED", "AWAITING_REPLY"}
     assert found["NOTICE_UNDELIVERED"]["notice_id"] == undelivered
     assert found["SERVER_STATE"]["server_id"] == servers[0]
+
+
+def test_a_nova_that_can_not_be_read_while_it_acts_is_named(
+    deployment, operator, session, web, servers
+):
+    """A move may end, and nobody would see it: that is why the session does not get on."""
+    path = f"{session.path}/detail"
+    session.server(servers[0], web, A1, state=ServerState.ACTING)
+    assert operator.get(path).json["blockers"] == []
+    deployment.cloud.faults.append(Fault(path="^/os-", status=500, times=-1))
+    with pytest.raises(Exception, match="500"):
+        deployment.sync()
+    (found,) = operator.get(path).json["blockers"]
+    assert found["code"] == "SERVICE_UNAVAILABLE"
+    assert REGION in found["words"]
+    assert found["since"] == "2030-01-01T00:00:00Z"
+    # nothing is under way: it does not wait for Nova
+    session.server(servers[0], web, A1, state=ServerState.READY)
+    assert operator.get(path).json["blockers"] == []
+    session.server(servers[0], web, A1, state=ServerState.ACTING)
+    deployment.cloud.faults.clear()
+    deployment.sync()
+    assert operator.get(path).json["blockers"] == []
 
 
 def test_options_of_host_actions_are_shown_to_nobody(deployment, operator):
