@@ -38,11 +38,14 @@ venv .venv: $(VENV)/.test
 demo: $(VENV)/.base
 	@$(BIN)/craton-maintenance demo
 
+# files side by side, on as many cores as there are; SPREAD= for one after the other
+SPREAD ?= -n auto --dist loadfile
+
 test: $(VENV)/.test
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 test-full: $(VENV)/.test
-	CRATON_MAINTENANCE_FULL=1 $(BIN)/python -m pytest $(ARGS)
+	CRATON_MAINTENANCE_FULL=1 $(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 test-cloud:
 	tools/test-cloud $(ARGS)

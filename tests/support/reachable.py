@@ -68,6 +68,17 @@ def summary() -> list[str]:
     return [f"{line}: {count} tests went without" for line, count in sorted(_missed.items())]
 
 
+def missed() -> dict[str, int]:
+    """What was not reached, and how many tests went without."""
+    return dict(_missed)
+
+
+def add(more: dict[str, int]) -> None:
+    """Count what another process of this run went without."""
+    for line, count in more.items():
+        _missed[line] = _missed.get(line, 0) + count
+
+
 @functools.cache
 def _why_not(service: Service) -> str:
     def connect() -> None:
