@@ -92,6 +92,11 @@ class Installation:
                     there[name] = value
         self._write()
 
+    def offer(self, *flows: dict[str, Any]) -> None:
+        """The catalogue has these flows besides. Processes have to be started again."""
+        catalogue = {"flows": [self._look(), *flows]}
+        (self._folder / "flows.yaml").write_text(yaml.safe_dump(catalogue))
+
     def _write(self) -> None:
         config = configparser.ConfigParser(interpolation=None)
         config.read_dict(self._settings)
@@ -111,7 +116,7 @@ class Installation:
         }
         clouds = {"clouds": {"testcloud": {"auth": login, "region_name": stack.REGION}}}
         (self._folder / "clouds.yaml").write_text(yaml.safe_dump(clouds))
-        (self._folder / "flows.yaml").write_text(yaml.safe_dump({"flows": [self._look()]}))
+        self.offer()
         return {
             "DEFAULT": {"transport_url": transport_url},
             "api": {
