@@ -12,9 +12,11 @@ from craton_maintenance.db.tables import notices, nova_servers, session_projects
 def owners(connection: sa.Connection) -> dict[str, int]:
     """How many servers each project has, those with any."""
     rows = connection.execute(
-        sa.select(nova_servers.c.project_id, sa.func.count()).group_by(nova_servers.c.project_id)
+        sa.select(nova_servers.c.project_id, sa.func.count().label("servers")).group_by(
+            nova_servers.c.project_id
+        )
     )
-    return dict(rows.tuples().all())
+    return {row.project_id: row.servers for row in rows}
 
 
 def told(connection: sa.Connection, session_id: str) -> dict[str, int]:
@@ -32,9 +34,9 @@ def answered(connection: sa.Connection, projects: Iterable[str]) -> dict[str, dt
     found: dict[str, dt.datetime] = {}
     for chunk in bulk.batched_keys(sorted(projects)):
         rows = connection.execute(
-            sa.select(notices.c.project_id, sa.func.max(notices.c.replied_at))
+            sa.select(notices.c.project_id, sa.func.max(notices.c.replied_at).label("at"))
             .where(notices.c.project_id.in_(chunk), notices.c.replied_at.is_not(None))
             .group_by(notices.c.project_id)
         )
-        found |= dict(rows.tuples().all())
+        found |= {row.project_id: row.at for row in rows}
     return found
