@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from craton_maintenance.domain.session import actions, endings, notices, servers
+from craton_maintenance.domain.session import actions, effects, endings, notices
 from craton_maintenance.domain.session.draft import Draft
 from craton_maintenance.domain.session.records import Server
 from craton_maintenance.domain.session.states import Action, Blocker, ServerState, State
@@ -156,7 +156,7 @@ def stuck(draft: Draft, server: Server) -> None:
     """Its effect did not come in time."""
     kind = server.todo[0]
     seen = draft.known.servers.get(server.id)
-    if kind in servers.TAKES_OUT and seen is not None and seen.host != server.host:
+    if kind in effects.TAKES_OUT and seen is not None and seen.host != server.host:
         # it was elsewhere before we asked
         endings.gone(draft, server)
         return

@@ -5,13 +5,13 @@ move in both: the server is elsewhere, and its migration's record has ended.
 """
 
 import datetime as dt
-from collections.abc import Mapping
 from typing import Any
 
 from craton_maintenance.domain.scope import HostKey
 from craton_maintenance.domain.session import (
     actions,
     budget,
+    effects,
     endings,
     failures,
     notices,
@@ -19,7 +19,6 @@ from craton_maintenance.domain.session import (
     targets,
 )
 from craton_maintenance.domain.session.draft import Draft
-from craton_maintenance.domain.session.known import Move, Seen
 from craton_maintenance.domain.session.records import Host, Server
 from craton_maintenance.domain.session.states import (
     FLOW,
@@ -32,31 +31,6 @@ from craton_maintenance.domain.session.states import (
     ServerState,
 )
 from craton_maintenance.domain.session.steps import Outcome, Result, Step, StepKind
-
-#: How a migration's record ends when it has failures.failed.
-_FAILED = frozenset({"error", "failed", "cancelled"})
-
-#: How it ends when it has worked.
-_WORKED = frozenset({"completed", "confirmed"})
-
-#: How a move's record is when the server is elsewhere.
-_RECORDED = _WORKED | {"finished"}
-
-_RUN = "run_plugin:"
-
-_MOVES = frozenset(
-    {
-        StepKind.LIVE_MIGRATE.value,
-        StepKind.COLD_MIGRATE.value,
-        StepKind.EVACUATE_SERVER.value,
-    }
-)
-
-#: Steps that take a server away from its users; they are not begun after the window's end.
-TAKES_OUT = _MOVES | {StepKind.STOP_SERVER.value, StepKind.OFFLOAD_SERVER.value}
-
-#: Moves that a target may be named for; an evacuation goes where the scheduler says.
-_TO_A_TARGET = frozenset({StepKind.LIVE_MIGRATE.value, StepKind.COLD_MIGRATE.value})
 
 
 def observe(draft: Draft) -> None:
@@ -82,77 +56,19 @@ def _observe_acting(draft: Draft, server: Server) -> None:
     kind = server.todo[0]
     if seen is None:
         endings.gone(draft, server)  # deleted, by its owner
-    elif _has_worked(kind, server, seen, move):
+    elif effects.has_worked(kind, server, seen, move):
         _next(draft, draft.server(server.id, status=seen.status))
-    elif _has_left(kind, server, seen, move):
+    elif effects.has_left(kind, server, seen, move):
         endings.gone(draft, server)
-    elif _has_failed(kind, server, seen, move):
+    elif effects.has_failed(kind, server, seen, move):
         words = f"{kind} of {server.id} ended as {move.status if move else seen.status}"
         failures.failed(draft, draft.server(server.id, status=seen.status), words)
-    elif _contradicts(kind, server, seen, move):
+    elif effects.contradicts(kind, server, seen, move):
         failures.doubt(
             draft, server, f"Nova has {kind} of {server.id} as over, and shows it where it was"
         )
     elif server.awaits_until is not None and draft.now >= server.awaits_until:
         failures.stuck(draft, server)
-
-
-def _has_worked(kind: str, server: Server, seen: Seen, move: Move | None) -> bool:
-    away = seen.host != server.host
-    match kind:
-        case StepKind.LIVE_MIGRATE:
-            # the server shows its new host before its record has ended, and may be lost yet
-            return away and move is not None and move.status in _WORKED
-        case StepKind.COLD_MIGRATE:
-            resized = move is not None and move.status in ("finished", "confirmed")
-            return away and resized and seen.status in (actions.VERIFY_RESIZE, "ACTIVE", "SHUTOFF")
-        case StepKind.EVACUATE_SERVER:
-            evacuated = move is not None and move.status in ("done", "completed")
-            return away and evacuated and seen.status != "REBUILD"
-        case StepKind.CONFIRM_RESIZE:
-            return seen.status not in (actions.VERIFY_RESIZE, "RESIZE") and (
-                move is None or move.status in _WORKED
-            )
-        case StepKind.STOP_SERVER:
-            return seen.status == "SHUTOFF"
-        case StepKind.START_SERVER:
-            return seen.status == "ACTIVE"
-        case StepKind.OFFLOAD_SERVER:
-            return seen.host is None
-    return True
-
-
-def _has_left(kind: str, server: Server, seen: Seen, move: Move | None) -> bool:
-    """Somebody else has moved it while it was to be stopped, or to be moved in another way."""
-    if seen.host == server.host:
-        return False
-    if kind in (StepKind.STOP_SERVER, StepKind.OFFLOAD_SERVER):
-        return True
-    other: Mapping[str, str] = {
-        StepKind.LIVE_MIGRATE: "finished",
-        StepKind.COLD_MIGRATE: "completed",
-    }
-    return move is not None and move.status == other.get(kind)
-
-
-def _has_failed(kind: str, server: Server, seen: Seen, move: Move | None) -> bool:
-    if kind in _MOVES:
-        has_failed = move is not None and move.status in _FAILED
-        return has_failed or (kind in _TO_A_TARGET and seen.status == "ERROR")
-    return kind != StepKind.CONFIRM_RESIZE and seen.status == "ERROR" and server.status != "ERROR"
-
-
-def _contradicts(kind: str, server: Server, seen: Seen, move: Move | None) -> bool:
-    """A move's record says that it has worked, and the server is where it was.
-
-    So it ends where nova-compute dies with a migration asked for, and comes back.
-    """
-    return (
-        kind in _TO_A_TARGET
-        and move is not None
-        and move.status in _RECORDED
-        and seen.host == server.host
-    )
 
 
 def _next(draft: Draft, server: Server) -> None:
@@ -287,20 +203,20 @@ def _begin(draft: Draft, server: Server) -> None:
     """Have the first step of what is left done."""
     kind = server.todo[0]
     params: dict[str, Any] = {}
-    if kind in _MOVES:
+    if kind in effects.MOVES:
         # what is newer than this is ours
         newest = _newest_migration(draft, server)
         draft.server(server.id, migration_before=newest)
         params["migration"] = newest
-    if kind in _TO_A_TARGET:
+    if kind in effects.TO_A_TARGET:
         target = targets.target(draft, server)
         if target is not None:
             params["target"] = target
-    if kind in TAKES_OUT:
+    if kind in effects.TAKES_OUT:
         params |= _not_after(draft)
-    if kind.startswith(_RUN):
+    if kind.startswith(effects.RUN):
         flow = draft.known.flows.get((server.action or "").removeprefix(FLOW))
-        index = int(kind.removeprefix(_RUN))
+        index = int(kind.removeprefix(effects.RUN))
         if flow is None or index >= len(flow.plugins):
             failures.failed(
                 draft, server, f"flow {server.action} is not in the catalogue any more"
@@ -322,17 +238,6 @@ def _not_after(draft: Draft) -> dict[str, Any]:
 def _newest_migration(draft: Draft, server: Server) -> int:
     move = draft.known.moves.get(server.id)
     return max(server.migration_before, 0 if move is None else move.id)
-
-
-def of_members(draft: Draft, server: Server) -> set[str]:
-    """Hosts that others of its group are on, or on their way to."""
-    there = {
-        seen.host.name
-        for member in server.apart
-        if (seen := draft.known.servers.get(member)) is not None and seen.host is not None
-    }
-    sent = draft.session.capacity.get("sent", ())
-    return there | {host for member, host, _ in sent if member in server.apart}
 
 
 def step_ended(draft: Draft, step: Step, outcome: Outcome) -> None:
@@ -375,7 +280,7 @@ def _begun(draft: Draft, server: Server, step: Step, outcome: Outcome) -> None:
     draft.server(server.id, **values)
     if step.kind is StepKind.RUN_PLUGIN:
         _next(draft, draft.servers[server.id])
-    elif step.kind in _MOVES and facts.get("already"):
+    elif step.kind in effects.MOVES and facts.get("already"):
         seen = draft.known.servers.get(server.id)
         if seen is None or seen.host != server.host:
             endings.gone(draft, draft.servers[server.id])
@@ -447,12 +352,12 @@ def _again(draft: Draft, server: Server) -> None:
     Whatever else is wished for has to wait: a move that nobody follows any more would never
     be confirmed.
     """
-    if not server.todo or server.todo[0].startswith(_RUN):
+    if not server.todo or server.todo[0].startswith(effects.RUN):
         return
     kind = StepKind(server.todo[0])
     # a move is known by its number; the others see from the server whether they have to act
-    params = _not_after(draft) if kind in TAKES_OUT else {}
-    if kind in _MOVES:
+    params = _not_after(draft) if kind in effects.TAKES_OUT else {}
+    if kind in effects.MOVES:
         params |= {"again": True, "migration": server.migration_before}
     number = draft.do(kind, server.host, server.id, params)
     draft.server(server.id, step=number, problem=None, awaits_until=None)

@@ -1,6 +1,6 @@
 """Where a server goes: a host that is done or not concerned, as long as it has room."""
 
-from craton_maintenance.domain.session import capacity, plan, servers, telling
+from craton_maintenance.domain.session import capacity, plan, telling
 from craton_maintenance.domain.session.draft import Draft
 from craton_maintenance.domain.session.records import Server
 from craton_maintenance.domain.session.states import HostState
@@ -36,7 +36,7 @@ def target(draft: Draft, server: Server) -> str | None:
         for size in sizes:
             if host in free:
                 free[host] = capacity.less(free[host], size)
-    for host in (server.host.name, *servers.of_members(draft, server)):
+    for host in (server.host.name, *_of_members(draft, server)):
         free.pop(host, None)
     target = capacity.place({server.id: server.size}, free).get(server.id)
     if target is not None:
@@ -76,3 +76,14 @@ def fleet(draft: Draft) -> plan.Fleet:
         used={host: tuple(size) for host, size in known.get("used", {}).items()},
         free={host: tuple(size) for host, size in known.get("free", {}).items()},
     )
+
+
+def _of_members(draft: Draft, server: Server) -> set[str]:
+    """Hosts that others of its group are on, or on their way to."""
+    there = {
+        seen.host.name
+        for member in server.apart
+        if (seen := draft.known.servers.get(member)) is not None and seen.host is not None
+    }
+    sent = draft.session.capacity.get("sent", ())
+    return there | {host for member, host, _ in sent if member in server.apart}
