@@ -4,7 +4,7 @@ import datetime as dt
 import os
 import pathlib
 import re
-import subprocess
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -24,6 +24,10 @@ ALERTMANAGER = f"http://{stack.HOST}:{os.environ.get('PORT_ALERTMANAGER', '9093'
 
 #: The operator says when the work is done.
 WAIT = [{"plugin": "wait"}]
+
+
+#: What an engine logs once it has begun; and more lines than a log has.
+_RUNS, _ALL = "craton-maintenance-engine runs", 10**6
 
 
 class Masakari:
@@ -132,7 +136,9 @@ def adapters(installation, masakari, alerts, hosts) -> Iterator[None]:
     installation.restart("engine")
     yield
     installation.configure(adapters={"enabled": None})
+    starts = installation.tail("engine", _ALL).count(_RUNS)
     installation.restart("engine")
+    until(lambda: installation.tail("engine", _ALL).count(_RUNS) > starts, "it runs", 30.0, 0.1)
 
 
 @pytest.fixture
@@ -229,8 +235,9 @@ def test_a_host_in_no_segment_is_nothing_to_do(begin, masakari, hosts):
 def test_no_work_begins_while_masakari_is_away(begin, masakari, alerts, hosts, installation):
     """And the engine is killed meanwhile; aborted, nothing is left of it."""
     run = pathlib.Path(os.environ.get("TESTCLOUD_DIR", "/var/tmp/testcloud")) / "run"
-    pid = (run / "masakari-api.pid").read_text().split()[0]
-    subprocess.run(["kill", "-STOP", pid], check=True)
+    pid = int((run / "masakari-api.pid").read_text().split()[0])
+    # with its workers
+    os.killpg(pid, signal.SIGSTOP)
     try:
         installation.configure(adapters={"timeout": "2", "patience": "3"})
         installation.restart("engine")
@@ -242,7 +249,7 @@ def test_no_work_begins_while_masakari_is_away(begin, masakari, alerts, hosts, i
         installation.kill("engine")
         installation.start("engine")
     finally:
-        subprocess.run(["kill", "-CONT", pid], check=True)
+        os.killpg(pid, signal.SIGCONT)
         installation.configure(adapters={"timeout": None, "patience": None})
     session.until_host(hosts[4], "in_maintenance", seconds=120.0)
     assert masakari.on_maintenance() == [hosts[4]]
