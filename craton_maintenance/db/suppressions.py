@@ -280,7 +280,8 @@ def failed(
         "must_end_by": None,
     }
     if forget:
-        values["reference"] = None
+        # whatever was confirmed was about something else
+        values |= {"reference": None, "status": SETTING}
     return _change(transaction, adapter, key, fence, values)
 
 

@@ -41,10 +41,10 @@ def kept(database, fence):
     )
 
 
-def failed(database, fence, count=1):
+def failed(database, fence, forget=False):
     return database.write(
         lambda transaction: store.failed(
-            transaction, "bell", KEY, fence, "broken", count, LATER, forget=False
+            transaction, "bell", KEY, fence, "broken", 1, LATER, forget
         )
     )
 
@@ -86,6 +86,15 @@ def test_whoever_is_late_writes_nothing(database):
     assert not database.write(lambda transaction: store.released(transaction, "bell", KEY, 1))
     assert row(database).fence == 2
     assert kept(database, 2)
+
+
+def test_what_was_found_and_is_not_so_any_more_is_not_confirmed(database):
+    assert begin(database, wish())
+    assert kept(database, 1)
+    assert failed(database, 1)
+    assert (row(database).status, row(database).reference) == (store.SET, {"was": False})
+    assert failed(database, 1, forget=True)
+    assert (row(database).status, row(database).reference) == (store.SETTING, None)
 
 
 @pytest.mark.parametrize("again", [False, True])
