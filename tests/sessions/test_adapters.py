@@ -242,6 +242,21 @@ def test_a_host_that_was_on_maintenance_before_stays_so(world_of, others):
     assert others.masakari.asked("PUT") == []
 
 
+def test_one_that_was_and_is_taken_out_while_it_is_worked_on_is_ours_from_then_on(
+    world_of, others
+):
+    world = world_of({"h1": [], "h2": []}, "masakari", adapters={"longest": 60.0})
+    others.masakari.host("h1")["on_maintenance"] = True
+    session = world.start(hosts=["h1"], actions=WAIT)
+    in_work(world, session)
+    others.masakari.host("h1")["on_maintenance"] = False
+    world.run_for(40)
+    assert others.masakari.on_maintenance() == ["h1"]
+    assert ["somebody else" in one for one in told(world)] == [True]
+    done(world, session)
+    assert others.masakari.on_maintenance() == []
+
+
 def test_a_host_in_no_segment_is_nothing_to_do_and_says_so(world_of, others):
     world = world_of({"h1": [], "h2": []}, "masakari", adapters={"longest": 60.0})
     others.masakari.segments.clear()
