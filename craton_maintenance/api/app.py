@@ -2,12 +2,11 @@
 
 import flask
 import flask_restful
-from keystonemiddleware import auth_token
 from oslo_config import cfg
 
 from craton_maintenance import conf as configuration
 from craton_maintenance import policies
-from craton_maintenance.api import auth, errors, routes
+from craton_maintenance.api import auth, errors, keystone, routes
 from craton_maintenance.api.waiting import WaitingRoom
 from craton_maintenance.db import migrate
 from craton_maintenance.service import Service
@@ -49,7 +48,7 @@ def create_app(service: Service) -> flask.Flask:
     if service.conf.api.validate_answers:
         app.after_request(_insist_on_policy)
     if service.conf.api.auth == "keystone":
-        app.wsgi_app = auth_token.AuthProtocol(  # type: ignore[method-assign]
+        app.wsgi_app = keystone.Middleware(  # type: ignore[method-assign]
             app.wsgi_app, {"oslo_config_config": service.conf, "delay_auth_decision": True}
         )
     return app

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 from oslo_config import cfg
 
+from craton_maintenance.api import keystone
 from craton_maintenance.craton import bindings
 from craton_maintenance.db import craton
 from craton_maintenance.db.database import Database
@@ -133,8 +134,15 @@ def _is_loopback(address: str) -> bool:
 def from_keystone(environ: Environ) -> Caller:
     """The caller whose token Keystone's middleware has checked.
 
-    :raises Problem: 401
+    :raises Problem: 401; 503 if Keystone could not be asked
     """
+    if environ.get(keystone.AWAY):
+        raise Problem(
+            503,
+            Code.UNAVAILABLE,
+            "Keystone can't be asked about the token now; nothing was changed. Try again.",
+            headers={"Retry-After": "2"},
+        )
     if environ.get("HTTP_X_IDENTITY_STATUS") != "Confirmed":
         raise unauthenticated(
             "A valid Keystone token is needed in X-Auth-Token.",
