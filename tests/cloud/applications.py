@@ -98,6 +98,14 @@ class Application:
         self._server.stop()
         self._thread.join()
 
+    def deafen(self) -> None:
+        """Its alarm does not ring any more."""
+        self._alarms.disable(self._alarm)
+
+    def hear(self) -> None:
+        """Its alarm rings again."""
+        self._alarms.enable(self._alarm)
+
     def of(self, session_id: str) -> list[Heard]:
         """What was heard of a session, in order of arrival."""
         return [one for one in list(self.heard) if one.session_id == session_id]

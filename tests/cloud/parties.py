@@ -17,11 +17,17 @@ PROBE = "probe"
 
 
 class Api:
-    """Our REST API by Keystone's catalogue; what a project is sent goes into its ledger."""
+    """Our REST API; what a project is sent goes into its ledger."""
 
-    def __init__(self, session: Session, ledger: Ledger | None = None):
+    def __init__(self, session: Session, ledger: Ledger | None = None, url: str | None = None):
+        """:param url: its address; None: by Keystone's catalogue"""
         self._session = session
         self._ledger = ledger
+        self._where: dict[str, Any] = {
+            "endpoint_filter": {"service_type": "maintenance", "region_name": stack.REGION}
+        }
+        if url is not None:
+            self._where = {"endpoint_override": url}
 
     def request(
         self, method: str, path: str, expect: int, json: object = None, **headers: str
@@ -35,7 +41,7 @@ class Api:
             method,
             json=json,
             headers={name.replace("_", "-"): value for name, value in headers.items()},
-            endpoint_filter={"service_type": "maintenance", "region_name": stack.REGION},
+            **self._where,
             raise_exc=False,
             redirect=False,
         )

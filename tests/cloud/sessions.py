@@ -1,13 +1,15 @@
 """Sessions as their operator orders and watches them."""
 
+import json
 import time
 from collections.abc import Collection, Iterable
 from typing import Any
 
 from tests.support.waiting import until
 
+from . import stack
 from .parties import Api
-from .service import LOOK
+from .service import LOOK, Installation
 
 OVER = ("MAINTENANCE_DONE", "MAINTENANCE_FAILED")
 
@@ -115,3 +117,36 @@ def _short(step: dict[str, Any]) -> str:
 def moved(steps: Iterable[dict[str, Any]]) -> list[str]:
     """Servers that were moved, once for each move that was asked for."""
     return [one["server_id"] for one in steps if one["kind"] in ("live_migrate", "cold_migrate")]
+
+
+def all_alive(crowd, alpha, beta) -> dict[str, str]:
+    """Every server is ACTIVE and its owner sees it; where each is, as its owner is shown."""
+    places = {}
+    for party in (alpha, beta):
+        nova = stack.Service(party.session, "compute", stack.NOVA_VERSION)
+        seen = {one["id"]: one for one in nova.get("/servers/detail")["servers"]}
+        for server in crowd[party.name]:
+            assert seen[server.id]["status"] == "ACTIVE"
+            assert seen[server.id]["OS-EXT-STS:task_state"] is None
+            places[server.id] = seen[server.id]["hostId"]
+    return places
+
+
+def place_of(compute, server) -> str:
+    """Where a server is now."""
+    return next(one.host for one in compute.servers() if one.id == server.id)
+
+
+def worked_on(installation: Installation, session: Session) -> dict[str, dict[str, Any]]:
+    """What the work found on each host; each was worked on once."""
+    lines = map(json.loads, installation.found.read_text().splitlines())
+    found = [one for one in lines if one["session"] == session.id]
+    by_host = {one["host"]: one for one in found}
+    assert len(by_host) == len(found)
+    return by_host
+
+
+def assert_empty(found: dict[str, dict[str, Any]]) -> None:
+    for one in found.values():
+        assert one["status"] == "disabled"
+        assert (one["servers"], one["migrations"], one["allocations"]) == ([], [], []), one

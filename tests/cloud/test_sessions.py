@@ -1,7 +1,6 @@
 """Sessions on real hosts: the cloud is maintained while its projects' servers live on."""
 
 import datetime as dt
-import json
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
@@ -15,7 +14,7 @@ from . import bus, stack
 from .applications import Application, Heard, states
 from .conftest import forbid
 from .service import Installation
-from .sessions import Session, moved
+from .sessions import Session, all_alive, assert_empty, moved, place_of, worked_on
 
 pytestmark = pytest.mark.cloud
 
@@ -77,19 +76,6 @@ def services_stay(compute, hosts) -> Iterator[None]:
     until(lambda: compute.services() == before, "every service as before", 60.0, 0.5)
 
 
-def _all_alive(crowd, alpha, beta) -> dict[str, str]:
-    """Every server is ACTIVE and its owner sees it; where each is, as its owner is shown."""
-    places = {}
-    for party in (alpha, beta):
-        nova = stack.Service(party.session, "compute", stack.NOVA_VERSION)
-        seen = {one["id"]: one for one in nova.get("/servers/detail")["servers"]}
-        for server in crowd[party.name]:
-            assert seen[server.id]["status"] == "ACTIVE"
-            assert seen[server.id]["OS-EXT-STS:task_state"] is None
-            places[server.id] = seen[server.id]["hostId"]
-    return places
-
-
 def _lasted(detail: dict[str, Any]) -> float:
     """Seconds from a session's beginning to its end."""
     began, ended = (
@@ -99,30 +85,10 @@ def _lasted(detail: dict[str, Any]) -> float:
     return (ended - began).total_seconds()
 
 
-def _place(compute, server) -> str:
-    """Where a server is now."""
-    return next(one.host for one in compute.servers() if one.id == server.id)
-
-
 def _kill(installation: Installation) -> None:
     """The engine crashes, and is started again."""
     installation.kill("engine")
     installation.start("engine")
-
-
-def _worked_on(installation: Installation, session: Session) -> dict[str, dict]:
-    """What the work found on each host; each was worked on once."""
-    lines = map(json.loads, installation.found.read_text().splitlines())
-    found = [one for one in lines if one["session"] == session.id]
-    by_host = {one["host"]: one for one in found}
-    assert len(by_host) == len(found)
-    return by_host
-
-
-def _assert_empty(found: dict[str, dict]) -> None:
-    for one in found.values():
-        assert one["status"] == "disabled"
-        assert (one["servers"], one["migrations"], one["allocations"]) == ([], [], []), one
 
 
 def _assert_own_only(heard: list[Heard], application: Application, crowd, *more: str) -> None:
@@ -153,10 +119,10 @@ def test_the_whole_cloud_is_maintained(
         for application in applications.values():
             application.manager.wanted.clear()
     assert compute.services() == before
-    _all_alive(crowd, alpha, beta)
-    found = _worked_on(installation, session)
+    all_alive(crowd, alpha, beta)
+    found = worked_on(installation, session)
     assert sorted(found) == hosts
-    _assert_empty(found)
+    assert_empty(found)
     assert found[hosts[4]]["reason"] == FOREIGN
     detail = session.detail()
     assert {one["state"] for one in detail["hosts"]} == {"returned"}
@@ -186,7 +152,7 @@ def test_an_engine_that_is_killed_again_and_again_comes_to_the_end(
 ):
     """Workflow vnf; while the engine is away a host is enabled, and a server booted on it."""
     slow = crowd["alpha"][0]
-    slow_host = _place(compute, slow)
+    slow_host = place_of(compute, slow)
     taken = [slow_host, *(host for host in hosts if host != slow_host)][:2]
     compute.set_metadata(slow.id, fake_live_migration="12")
     late = None
@@ -213,10 +179,10 @@ def test_an_engine_that_is_killed_again_and_again_comes_to_the_end(
         if late is not None:
             compute.delete([late])
     assert slow_host not in {server.host for server in found if server.id == late}
-    _all_alive(crowd, alpha, beta)
-    worked = _worked_on(installation, session)
+    all_alive(crowd, alpha, beta)
+    worked = worked_on(installation, session)
     assert sorted(worked) == sorted(taken)
-    _assert_empty(worked)
+    assert_empty(worked)
     for application in applications.values():
         heard = application.of(session.id)
         _assert_own_only(heard, application, crowd, late)
@@ -238,7 +204,7 @@ def test_an_unconfirmed_resize_waits_for_its_owner(
 ):
     """The host that it came from is not empty until the owner has said what becomes of it."""
     server = crowd["beta"][1]
-    source = _place(compute, server)
+    source = place_of(compute, server)
     compute.resize(beta.session, server.id)
     session = begin([source])
     blocker = session.until_blocked("UNCONFIRMED_RESIZE")
@@ -246,9 +212,9 @@ def test_an_unconfirmed_resize_waits_for_its_owner(
     assert server.id in blocker["words"]
     stack.act(beta.session, server.id, "confirmResize")
     session.until_done()
-    _assert_empty(_worked_on(installation, session))
+    assert_empty(worked_on(installation, session))
     # and one that goes back to the host in the middle of its drain
-    source = _place(compute, server)
+    source = place_of(compute, server)
     compute.resize(beta.session, server.id)
     session = begin([source])
     session.until_blocked("UNCONFIRMED_RESIZE")
@@ -256,8 +222,8 @@ def test_an_unconfirmed_resize_waits_for_its_owner(
     session.until_done()
     (late,) = [one for one in session.detail()["servers"] if one["id"] == server.id]
     assert late["late"]
-    assert _place(compute, compute.active(server.id)) != source
-    _assert_empty(_worked_on(installation, session))
+    assert place_of(compute, compute.active(server.id)) != source
+    assert_empty(worked_on(installation, session))
 
 
 def test_an_unconfirmed_resize_is_confirmed_by_policy(
@@ -270,16 +236,16 @@ def test_an_unconfirmed_resize_is_confirmed_by_policy(
     installation.restart("engine")
     try:
         compute.resize(beta.session, resized.id)
-        session = begin([_place(compute, resized)])
+        session = begin([place_of(compute, resized)])
         session.until_done()
-        _assert_empty(_worked_on(installation, session))
+        assert_empty(worked_on(installation, session))
         compute.active(resized.id)
         # its owner moves it by a resize, and forgets about it
         manager.wanted[own.id] = "OWN_ACTION"
         manager.does[own.id] = lambda: compute.resize(beta.session, own.id)
-        session = begin([_place(compute, own)])
+        session = begin([place_of(compute, own)])
         session.until_done()
-        _assert_empty(_worked_on(installation, session))
+        assert_empty(worked_on(installation, session))
         compute.active(own.id)
     finally:
         manager.wanted.clear()
@@ -296,7 +262,7 @@ def test_a_host_that_dies_while_it_is_drained(
 ):
     """Its servers can't be moved; it is named, and when it is back the session goes on."""
     server = crowd["alpha"][1]
-    host = _place(compute, server)
+    host = place_of(compute, server)
     answers = threading.Event()
     manager = applications["alpha"].manager
     manager.before = lambda state, servers: answers.wait(60.0)
@@ -314,7 +280,7 @@ def test_a_host_that_dies_while_it_is_drained(
         answers.set()
         manager.before = lambda state, servers: None
     session.until_done()
-    _assert_empty(_worked_on(installation, session))
+    assert_empty(worked_on(installation, session))
 
 
 def test_the_broker_goes_away_in_the_middle(
@@ -322,7 +288,7 @@ def test_the_broker_goes_away_in_the_middle(
 ):
     """What projects have to be told waits for it, and nothing is decided for them meanwhile."""
     server = crowd["alpha"][1]
-    session = begin([_place(compute, server)])
+    session = begin([place_of(compute, server)])
     session.until_server(server.id, "acting")
     wire.cut()
     try:
@@ -334,8 +300,8 @@ def test_the_broker_goes_away_in_the_middle(
     told = states(applications["alpha"].of(session.id))
     assert told[-1] == "MAINTENANCE_COMPLETE"
     assert "INSTANCE_ACTION_DONE" in told
-    _assert_empty(_worked_on(installation, session))
-    _all_alive(crowd, alpha, beta)
+    assert_empty(worked_on(installation, session))
+    all_alive(crowd, alpha, beta)
 
 
 # -- figures -------------------------------------------------------------------------
@@ -387,7 +353,7 @@ def test_what_a_session_adds_to_a_migration(
     installation.restart("engine")
     if heard:
         until(lambda: bus.consumers(stack.TRANSPORT_URL, pool), "a consumer", 60.0, 0.5)
-    host = _place(compute, crowd["alpha"][2])
+    host = place_of(compute, crowd["alpha"][2])
     ids = {one.id for one in crowd["alpha"]}
     ids &= {one.id for one in compute.servers() if one.host == host}
     calls = stack.Calls(service_user)
