@@ -1,8 +1,10 @@
 """A host's way through a session: disable, drain, prove empty, work, verify, enable."""
 
 import pytest
+import sqlalchemy as sa
 
 from craton_maintenance import simcloud
+from craton_maintenance.db import tables
 from craton_maintenance.domain.session.states import Blocker
 from craton_maintenance.simcloud.model import Migration, Resources
 from tests.sessions.scene import WAIT
@@ -348,6 +350,31 @@ def test_an_enabling_that_nova_refuses_is_tried_again(scene, status):
     world.finish(session, limit=60)
     assert fault.fired == 3
     assert world.disabled() == {}
+
+
+@pytest.mark.parametrize(("word", "end"), [("skip", "failed"), ("confirm", "returned")])
+def test_work_that_can_t_be_reached_is_tried_again_until_somebody_decides(scene, word, end):
+    world = scene({"h1": [], "h2": []}, sessions={"direct_actions": ["http"]})
+    hook = {"plugin": "http", "options": {"url": "http://127.0.0.1:1/", "repeat": "ask"}}
+    session = world.start(hosts=["h1"], actions=[hook])
+    world.run_to(session, Blocker.SERVICE_UNAVAILABLE)
+    world.run(lambda: len(_work_steps(world)) > 2)
+    # under the first one's name
+    assert {one.params.get("step", one.number) for one in _work_steps(world)} == {
+        _work_steps(world)[0].number
+    }
+    world.order(session, word, host="h1")
+    world.finish(session)
+    assert world.host_states(session) == {"h1": end}
+
+
+def _work_steps(world):
+    with world.service.database.read() as connection:
+        return connection.execute(
+            sa.select(tables.steps)
+            .where(tables.steps.c.kind == "run_plugin")
+            .order_by(tables.steps.c.number)
+        ).all()
 
 
 # -- others --------------------------------------------------------------------------

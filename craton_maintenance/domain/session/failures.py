@@ -73,8 +73,13 @@ def goes_on(draft: Draft, server: Server, outcome: Outcome) -> None:
 
 
 def _once_more(draft: Draft, server: Server, step: Step) -> None:
-    """The same step after a pause, which looks first what came of the one before."""
-    params = {**step.params, "again": True, "step": step.params.get("step", step.number)}
+    """The same step after a pause, which looks first what came of the one before.
+
+    An action of a flow that comes here was not begun, and there is nothing to look for.
+    """
+    params = {**step.params, "step": step.params.get("step", step.number)}
+    if step.kind is not StepKind.RUN_PLUGIN:
+        params["again"] = True
     at = draft.later(draft.policy.retry_pause)
     number = draft.do(step.kind, step.host, step.server_id, params, not_before=at)
     draft.server(server.id, step=number)

@@ -65,6 +65,9 @@ class Host:
     #: actions of the host's work that are done
     work_done: int = 0
     work_began: bool = False
+    #: number of the step that tried the next action first, while it can't be reached: a try
+    #: goes by the first one's name
+    work_step: int | None = None
     work_ended_at: dt.datetime | None = None
     #: ``IN_MAINTENANCE`` was told and not yet followed
     told: bool = False

@@ -20,6 +20,14 @@ def confirm(draft: Draft, host: Host) -> None:
         Blocker.HOST_WORK_FAILED,
     ):
         draft.host(host.key, work_done=host.work_done + 1, problem=None)
+    elif code is Blocker.SERVICE_UNAVAILABLE and host.work_step is not None:
+        draft.host(
+            host.key,
+            work_done=host.work_done + 1,
+            work_step=None,
+            not_before=None,
+            problem=None,
+        )
     elif code is Blocker.NOT_OURS_TO_ENABLE:
         draft.host(host.key, disabled_by_us=False, problem=None)
     elif code is Blocker.VERIFY_FAILED:

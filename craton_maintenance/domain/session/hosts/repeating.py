@@ -4,10 +4,23 @@ from craton_maintenance.domain.session.draft import Draft
 from craton_maintenance.domain.session.records import Host
 from craton_maintenance.domain.session.steps import Step, StepKind
 
+#: Seconds between two tries of work that can't be reached, at most.
+_LONGEST = 60.0
+
 
 def again(draft: Draft, host: Host, step: Step) -> None:
-    """What changed something, or may have, is done again after a pause; reads begin anew."""
-    if step.kind in (StepKind.DISABLE_HOST, StepKind.ENABLE_HOST, StepKind.RUN_PLUGIN):
+    """What changed something, or may have, is done again after a pause; reads begin anew.
+
+    Work that can't be reached does begin anew, under its old name: until then an operator may
+    decide otherwise.
+    """
+    if step.kind is StepKind.RUN_PLUGIN:
+        draft.host(
+            host.key,
+            work_step=step.params.get("step", step.number),
+            not_before=draft.later(_pause(draft, host)),
+        )
+    elif step.kind in (StepKind.DISABLE_HOST, StepKind.ENABLE_HOST):
         number = draft.do(
             step.kind,
             step.host,
@@ -15,3 +28,10 @@ def again(draft: Draft, host: Host, step: Step) -> None:
             not_before=draft.later(draft.policy.retry_pause),
         )
         draft.host(host.key, step=number)
+
+
+def _pause(draft: Draft, host: Host) -> float:
+    """Seconds until another try: the longer, the longer nobody has been reached."""
+    problem = draft.hosts[host.key].problem
+    lasts = 0.0 if problem is None else (draft.now - problem.since).total_seconds()
+    return max(draft.policy.retry_pause, min(lasts / 2, _LONGEST))

@@ -66,8 +66,11 @@ def go_on(draft: Draft, host: Host) -> None:
         draft.host(host.key, work_began=True)
         draft.block_host(host.key, Blocker.WAITING_FOR_OPERATOR, str(message))
     else:
-        number = draft.do(StepKind.RUN_PLUGIN, host.key, params=dict(work[done]))
-        draft.host(host.key, step=number, work_began=True, problem=None)
+        # one that was not reached has not begun, and keeps its name
+        known = {} if host.work_step is None else {"step": host.work_step}
+        number = draft.do(StepKind.RUN_PLUGIN, host.key, params={**work[done], **known})
+        problem = host.problem if known else None
+        draft.host(host.key, step=number, work_began=True, problem=problem)
 
 
 def _end_work(draft: Draft, host: Host) -> None:
@@ -101,6 +104,8 @@ def goes_on(draft: Draft, host: Host, outcome: Outcome) -> None:
 
 
 def worked(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
+    """The next action has been tried."""
+    draft.host(host.key, work_step=None)
     if outcome.result is Result.DONE:
         draft.host(host.key, work_done=host.work_done + 1, problem=None)
     elif outcome.result is Result.UNCLEAR:
