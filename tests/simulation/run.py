@@ -356,7 +356,7 @@ class Simulation(World):
 
     def settle(self) -> None:
         """Everybody does what is to be done at this moment."""
-        polls = self._found_at <= self.elapsed
+        polls = False
         for _ in range(_ROUNDS):
             before = self.writes
             self._happen()
@@ -366,6 +366,8 @@ class Simulation(World):
             if self._is_moved or self._windows_at <= self.elapsed:
                 self._is_moved, self._windows_at = False, math.inf
                 self.engine()
+            if self._found_at <= self.elapsed:
+                polls, self._found_at = True, math.inf
             engines = len(self.engines)
             for engine in list(self.engines):
                 # whoever is the first takes what is there
