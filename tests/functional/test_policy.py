@@ -110,7 +110,8 @@ def table() -> list[tuple[str, str, Any]]:
     return served
 
 
-SERVED = table()
+#: in an order that is the same in every process
+SERVED = sorted(table(), key=lambda one: one[:2])
 
 
 @pytest.fixture(scope="module")
