@@ -368,6 +368,10 @@ class Judge:
             return [f"I7: host action of step {step_id} is begun again"]
         return []
 
+    def action_was_not_possible(self, step_id: str) -> None:
+        """It says itself that nothing was done: then it may be tried again."""
+        self.begun[step_id] -= 1
+
     # -- I7: once ----------------------------------------------------------------------
 
     def _newest(self, server: str) -> Migration | None:

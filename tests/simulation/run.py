@@ -749,7 +749,10 @@ class SimulatedWork(HostAction):
             return Outcome(Result.DONE)
         if options["ends"] == "raises":
             raise RuntimeError("as it was told")
-        return Outcome(Result(options["ends"]), code="FAILED", words="as it was told")
+        ends = Result(options["ends"])
+        if ends is Result.LATER:
+            world.judge.action_was_not_possible(context.step_id)
+        return Outcome(ends, code="FAILED", words="as it was told")
 
 
 @dataclasses.dataclass
