@@ -1,5 +1,7 @@
 """A host's way through a session: disable, drain, prove empty, work, verify, enable."""
 
+import datetime as dt
+
 import pytest
 import sqlalchemy as sa
 
@@ -7,7 +9,7 @@ from craton_maintenance import simcloud
 from craton_maintenance.db import tables
 from craton_maintenance.domain.session.states import Blocker
 from craton_maintenance.simcloud.model import Migration, Resources
-from tests.sessions.scene import WAIT
+from tests.sessions.scene import WAIT, fleet_of
 
 #: Services that are seen as down soon.
 QUICK = {"timing": {"service_down_time": 12.0}}
@@ -243,6 +245,52 @@ def test_a_server_that_lands_on_a_host_in_work_holds_up_what_is_left_of_it(scene
     confirmed(world, session)
 
 
+@pytest.mark.parametrize("word", [None, "confirm"])
+def test_between_two_actions_it_is_proved_again_that_nothing_is_on_its_way(scene, word):
+    fleet = fleet_of({"h1": ["s1"], "h2": []})
+    fleet.add_flavor("small").add_flavor("bigger", vcpus=2)
+    world = scene(fleet, sessions={"direct_actions": "*", "proof_valid": 5})
+    world.apps = {"app": world.agrees("app", "NOTHING")}
+    session = world.start(hosts=["h1"], actions=[*WAIT, *WAIT])
+    world.run_to(session, Blocker.WAITING_FOR_OPERATOR)
+    # its owner has it leave the host, and may yet have it come back
+    bigger = next(one.id for one in world.cloud.flavors.values() if one.name == "bigger")
+    world.act("app", "s1", "resize", {"flavorRef": bigger})
+    world.run_for(60)
+    world.order(session, "confirm")
+    blocker = world.run_to(session, Blocker.UNCONFIRMED_RESIZE)
+    assert world.server("s1") in blocker["words"]
+    world.run_for(60)
+    assert "WAITING_FOR_OPERATOR" not in world.codes(session)
+    if word is None:
+        world.act("app", "s1", "confirmResize")
+    else:
+        world.order(session, word)
+    world.run_to(session, Blocker.WAITING_FOR_OPERATOR)
+    assert world.codes(session) == {"WAITING_FOR_OPERATOR"}
+    if word is not None:
+        world.act("app", "s1", "confirmResize")
+    confirmed(world, session)
+
+
+def test_a_host_is_not_disabled_after_the_window_s_end(scene):
+    """Whoever does it late, as the engine that was to has died."""
+    world = scene({"h1": [], "h2": []})
+    late = world.service.clock() + dt.timedelta(seconds=30)
+    session = world.start(hosts=["h1"], maintenance_end=late.isoformat())
+    works, steps = world.steps.work, world.steps
+    steps.work = lambda: 0.0 if _waits(world, "disable_host") else works()
+    world.run(lambda: _waits(world, "disable_host"))
+    world.pass_time(60)
+    steps.work = works
+    world.run(lambda: world.show(session)["state"] == "PAUSED")
+    world.run_for(60)
+    assert world.codes(session) == {"WINDOW_ENDED"}
+    assert world.host_states(session) == {"h1": "planned"}
+    assert world.disabled() == {}
+    assert world.cloud.counts[PUT_SERVICE] == 0
+
+
 # -- verify, enable ------------------------------------------------------------------
 
 
@@ -366,6 +414,17 @@ def test_work_that_can_t_be_reached_is_tried_again_until_somebody_decides(scene,
     world.order(session, word, host="h1")
     world.finish(session)
     assert world.host_states(session) == {"h1": end}
+
+
+def _waits(world, kind):
+    """Whether a step of this kind is to be begun."""
+    with world.service.database.read() as connection:
+        rows = connection.execute(
+            sa.select(tables.steps).where(
+                tables.steps.c.kind == kind, tables.steps.c.status == "waiting"
+            )
+        )
+        return bool(rows.all())
 
 
 def _work_steps(world):

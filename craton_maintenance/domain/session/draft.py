@@ -135,6 +135,17 @@ class Draft:
     def later(self, seconds: float) -> dt.datetime:
         return self.now + dt.timedelta(seconds=seconds)
 
+    @property
+    def is_closed(self) -> bool:
+        """Whether the window's end has passed."""
+        closes = self.known.window.closes
+        return closes is not None and self.now >= closes
+
+    def not_after(self) -> dict[str, Any]:
+        """Whoever does a step late, as another engine has died at it, begins nothing after it."""
+        closes = self.known.window.closes
+        return {} if closes is None else {"not_after": closes.isoformat()}
+
     # -- what is asked often -------------------------------------------------------
 
     def hosts_in(self, *states: HostState) -> list[Host]:

@@ -213,7 +213,7 @@ def _begin(draft: Draft, server: Server) -> None:
         if target is not None:
             params["target"] = target
     if kind in effects.TAKES_OUT:
-        params |= _not_after(draft)
+        params |= draft.not_after()
     if kind.startswith(effects.RUN):
         flow = draft.known.flows.get((server.action or "").removeprefix(FLOW))
         index = int(kind.removeprefix(effects.RUN))
@@ -227,12 +227,6 @@ def _begin(draft: Draft, server: Server) -> None:
     else:
         number = draft.do(StepKind(kind), server.host, server.id, params)
     draft.server(server.id, step=number)
-
-
-def _not_after(draft: Draft) -> dict[str, Any]:
-    """Whoever does a step late, as another engine has died at it, begins nothing after the end."""
-    closes = draft.known.window.closes
-    return {} if closes is None else {"not_after": closes.isoformat()}
 
 
 def _newest_migration(draft: Draft, server: Server) -> int:
@@ -356,7 +350,7 @@ def _again(draft: Draft, server: Server) -> None:
         return
     kind = StepKind(server.todo[0])
     # a move is known by its number; the others see from the server whether they have to act
-    params = _not_after(draft) if kind in effects.TAKES_OUT else {}
+    params = draft.not_after() if kind in effects.TAKES_OUT else {}
     if kind in effects.MOVES:
         params |= {"again": True, "migration": server.migration_before}
     number = draft.do(kind, server.host, server.id, params)

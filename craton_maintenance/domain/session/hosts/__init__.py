@@ -103,7 +103,12 @@ def step_ended(draft: Draft, step: Step, outcome: Outcome) -> None:
         draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
         again(draft, host, step)
         return
-    if host.problem is not None and host.problem.code is Blocker.SERVICE_UNAVAILABLE:
+    unreached = host.work_step is not None and step.kind is StepKind.PROVE_EMPTY
+    if (
+        host.problem is not None
+        and host.problem.code is Blocker.SERVICE_UNAVAILABLE
+        and not unreached
+    ):
         host = draft.host(host.key, problem=None)
     _ENDED[step.kind](draft, host, step, outcome)
 

@@ -9,13 +9,25 @@ from craton_maintenance.domain.session.hosts.entering import enter, reason
 from craton_maintenance.domain.session.hosts.repeating import again
 from craton_maintenance.domain.session.known import Seen
 from craton_maintenance.domain.session.records import Host
-from craton_maintenance.domain.session.states import SERVER_OVER, Blocker, HostState, ServerState
+from craton_maintenance.domain.session.states import (
+    BEFORE_WORK,
+    SERVER_OVER,
+    Blocker,
+    HostState,
+    ServerState,
+)
 from craton_maintenance.domain.session.steps import Outcome, Result, Step, StepKind
+
+#: Where a proof looks.
+_PLACES = ("servers", "migrations", "allocations")
 
 
 def disable(draft: Draft, host: Host) -> None:
     """Have Nova put nothing new on it, with a reason that is ours."""
-    number = draft.do(StepKind.DISABLE_HOST, host.key, params={"reason": reason(draft)})
+    # one that is worked on has to be disabled whenever that is
+    ends = draft.not_after() if host.state in BEFORE_WORK else {}
+    params = {"reason": reason(draft), **ends}
+    number = draft.do(StepKind.DISABLE_HOST, host.key, params=params)
     draft.host(host.key, step=number)
 
 
@@ -122,7 +134,11 @@ def surveyed(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
 
 
 def proved(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
+    """It is known what is on it, and on its way there or from there."""
     facts = outcome.facts
+    if host.state is HostState.IN_MAINTENANCE:
+        _proved_at_work(draft, host, step, outcome)
+        return
     if outcome.result is Result.DONE and facts.get("disabled") is False:
         _proved_open(draft, host)
         return
@@ -138,10 +154,24 @@ def proved(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
     survey.run_again(draft, [one for one in there if one not in strangers])
     draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
     facts = {**facts, "servers": strangers}
-    if there and not any(facts.get(name) for name in ("servers", "migrations", "allocations")):
+    if there and not any(facts.get(name) for name in _PLACES):
         return  # those that were to stay say themselves what is wrong with them
     code, words = _what_is_left(host, facts, outcome)
     draft.block_host(host.key, code, words)
+    if code is Blocker.UNCONFIRMED_RESIZE and draft.policy.unconfirmed_resize == "confirm":
+        _confirm_resizes(draft, host, facts)
+
+
+def _proved_at_work(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
+    """Between two actions: a server that stays there stopped may be about to leave, say."""
+    facts = {**outcome.facts, "servers": _not_left(step, outcome.facts)}
+    unreached = host.problem if host.work_step is not None else None
+    if outcome.result is Result.DONE and not any(facts.get(name) for name in _PLACES):
+        draft.host(host.key, proved_at=draft.now, problem=unreached)
+        return
+    code, words = _what_is_left(host, facts, outcome)
+    draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
+    draft.block_host(host.key, code, f"{words}; confirm that the work goes on all the same")
     if code is Blocker.UNCONFIRMED_RESIZE and draft.policy.unconfirmed_resize == "confirm":
         _confirm_resizes(draft, host, facts)
 

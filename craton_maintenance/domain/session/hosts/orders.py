@@ -28,6 +28,13 @@ def confirm(draft: Draft, host: Host) -> None:
             not_before=None,
             problem=None,
         )
+    elif host.state is HostState.IN_MAINTENANCE and code in (
+        Blocker.NOT_EMPTY,
+        Blocker.LATE_SERVER,
+        Blocker.UNCONFIRMED_RESIZE,
+    ):
+        # what was found may be there while the next action is done
+        draft.host(host.key, proved_at=draft.now, problem=None, not_before=None)
     elif code is Blocker.NOT_OURS_TO_ENABLE:
         draft.host(host.key, disabled_by_us=False, problem=None)
     elif code is Blocker.VERIFY_FAILED:

@@ -2,6 +2,7 @@
 
 from craton_maintenance.domain.session.draft import Draft
 from craton_maintenance.domain.session.records import Host
+from craton_maintenance.domain.session.states import BEFORE_WORK
 from craton_maintenance.domain.session.steps import Step, StepKind
 
 #: Seconds between two tries of work that can't be reached, at most.
@@ -20,11 +21,19 @@ def again(draft: Draft, host: Host, step: Step) -> None:
             work_step=step.params.get("step", step.number),
             not_before=draft.later(_pause(draft, host)),
         )
+    elif step.kind is StepKind.DISABLE_HOST and host.state in BEFORE_WORK and draft.is_closed:
+        return  # it is given back
     elif step.kind in (StepKind.DISABLE_HOST, StepKind.ENABLE_HOST):
         number = draft.do(
             step.kind,
             step.host,
-            params={**step.params, "again": True, "step": step.params.get("step", step.number)},
+            params={
+                **step.params,
+                # the window's end may be another one by now
+                **(draft.not_after() if "not_after" in step.params else {}),
+                "again": True,
+                "step": step.params.get("step", step.number),
+            },
             not_before=draft.later(draft.policy.retry_pause),
         )
         draft.host(host.key, step=number)

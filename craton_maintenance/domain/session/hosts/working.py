@@ -13,6 +13,16 @@ from craton_maintenance.domain.session.steps import Outcome, Result, Step, StepK
 #: Host work that is nothing, and host work that is somebody's word.
 _NOTHING, _WAIT = "none", "wait"
 
+#: What keeps the next action from being begun, and may be over by itself.
+_LOOKED_AT_AGAIN = frozenset(
+    {
+        Blocker.SERVICE_UNAVAILABLE,
+        Blocker.NOT_EMPTY,
+        Blocker.LATE_SERVER,
+        Blocker.UNCONFIRMED_RESIZE,
+    }
+)
+
 
 def begin(draft: Draft, host: Host) -> None:
     """It is empty: begin with the work, unless it is not as it was proved to be."""
@@ -50,7 +60,7 @@ def go_on(draft: Draft, host: Host) -> None:
         draining.disable(draft, draft.hosts[host.key])
         return
     survey.arrived(draft, host.key, draining.strangers(draft, host))
-    if host.problem is not None and host.problem.code is not Blocker.SERVICE_UNAVAILABLE:
+    if host.problem is not None and host.problem.code not in _LOOKED_AT_AGAIN:
         return
     work = draft.session.work
     done = host.work_done
@@ -61,6 +71,8 @@ def go_on(draft: Draft, host: Host) -> None:
         _end_work(draft, host)
     elif survey.in_the_way(draft, host.key):
         return
+    elif not host.outside_nova and _is_old(draft, host.proved_at):
+        draining.prove(draft, host)
     elif work[done].get("plugin") == _WAIT:
         message = work[done].get("options", {}).get("message") or "work on the host, then confirm"
         draft.host(host.key, work_began=True)
