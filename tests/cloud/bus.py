@@ -75,18 +75,13 @@ class Tap:
     def __init__(self, transport_url: str, exchange: str = "maintenance"):
         self.heard: list[Notification] = []
         self._ended = threading.Event()
-        self._connection = kombu.Connection(
-            transport_url.replace("rabbit://", "amqp://"), heartbeat=0
-        )
+        self._url = transport_url.replace("rabbit://", "amqp://")
         # oslo.messaging's own form of it
         source = kombu.Exchange(exchange, "topic", durable=False, auto_delete=False)
-        queue = kombu.Queue(
+        self._queue = kombu.Queue(
             f"maintenance-test-{uuid.uuid4()}", source, TOPIC, exclusive=True, auto_delete=True
         )
-        self._consumer = self._connection.Consumer(
-            [queue], callbacks=[self._hear], accept=["json"], no_ack=True
-        )
-        self._consumer.consume()
+        self._listen()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -104,6 +99,14 @@ class Tap:
         self._thread.join()
         self._connection.release()
 
+    def _listen(self) -> None:
+        self._connection = kombu.Connection(self._url, heartbeat=0)
+        self._connection.ensure_connection(interval_start=0.2, interval_max=1.0)
+        self._consumer = self._connection.Consumer(
+            [self._queue], callbacks=[self._hear], accept=["json"], no_ack=True
+        )
+        self._consumer.consume()
+
     def _hear(self, body: dict[str, Any], message: kombu.Message) -> None:
         content = json.loads(body["oslo.message"])
         context = {
@@ -116,8 +119,15 @@ class Tap:
 
     def _run(self) -> None:
         while not self._ended.is_set():
-            with contextlib.suppress(TimeoutError):
+            try:
                 self._connection.drain_events(timeout=0.2)
+            except TimeoutError:
+                continue
+            except self._connection.connection_errors:
+                # the broker is restarted: what is sent meanwhile is not for us
+                with contextlib.suppress(OSError):
+                    self._connection.release()
+                self._listen()
 
 
 def consumers(transport_url: str, queue: str) -> int:
