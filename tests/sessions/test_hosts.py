@@ -278,11 +278,14 @@ def test_a_host_is_not_disabled_after_the_window_s_end(scene):
     world = scene({"h1": [], "h2": []})
     late = world.service.clock() + dt.timedelta(seconds=30)
     session = world.start(hosts=["h1"], maintenance_end=late.isoformat())
-    works, steps = world.steps.work, world.steps
-    steps.work = lambda: 0.0 if _waits(world, "disable_host") else works()
-    world.run(lambda: _waits(world, "disable_host"))
-    world.pass_time(60)
-    steps.work = works
+    works = world.steps.work
+
+    def work_late():
+        if _waits(world, "disable_host") and world.service.clock() < late:
+            world.pass_time(60)
+        return works()
+
+    world.steps.work = work_late
     world.run(lambda: world.show(session)["state"] == "PAUSED")
     world.run_for(60)
     assert world.codes(session) == {"WINDOW_ENDED"}

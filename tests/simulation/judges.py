@@ -271,8 +271,12 @@ class Judge:
             return
         if host in self.in_work:
             return
+        # which of the sessions on it does it, the reason says
+        reason = body.get("disabled_reason") or ""
         for asked in self._sessions_on(host):
             if now < asked.opens or (asked.closes is not None and now >= asked.closes):
+                continue
+            if asked.id not in reason:
                 continue
             untold = sorted(
                 project
@@ -347,11 +351,24 @@ class Judge:
         return found
 
     def is_at_rest(self, host: str) -> bool:
-        """Whether nothing is on a host but what was to be left there."""
+        """Whether nothing is on a host but what was to be left there.
+
+        An owner may start its server again, on a host that is retired, too.
+        """
         return all(
-            server.vm_state in _AT_REST and self.may_stay(server)
+            (server.vm_state in _AT_REST or self._started_by_its_owner(server))
+            and self.may_stay(server)
             for server in self.cloud.servers_on(host)
         )
+
+    def _started_by_its_owner(self, server: Server) -> bool:
+        started = [one.user_id for one in server.actions if one.name == "start"]
+        return bool(started) and started[-1] != self.us
+
+    def was_moved_by_others(self, server: str, host: str) -> bool:
+        """Whether somebody else has had a server leave a host: what it does now is theirs."""
+        newest = self._newest(server)
+        return newest is not None and newest.source == host and newest.user_id != self.us
 
     def may_stay(self, server: Server) -> bool:
         """Whether its owner, or policy, has it left in place."""

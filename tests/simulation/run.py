@@ -606,6 +606,8 @@ class Simulation(World):
                 for key, found in one.hosts.items()
                 if key.name == host
             ]
+            if host is not None and self.judge.was_moved_by_others(server, host):
+                continue
             if not set(states) & {"retired", "failed"} and not self._is_given_up(server):
                 raise Failed(f"{self.names([server])} was stopped by us, and not started again")
 

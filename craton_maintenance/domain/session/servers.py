@@ -114,6 +114,8 @@ def start(draft: Draft, host: Host) -> None:
         if server.action == Action.OWN_ACTION:
             _leave_to_owner(draft, server)
             continue
+        if _is_arriving(draft, server):
+            continue
         steps = actions.steps(server.action or "", server.status, draft.known.flows)
         if isinstance(steps, Blocker):
             _cannot(draft, server, steps)
@@ -138,6 +140,26 @@ def start(draft: Draft, host: Host) -> None:
             **_out(draft, server),
         )
         _begin(draft, draft.servers[server.id])
+
+
+def _is_arriving(draft: Draft, server: Server) -> bool:
+    """Whether it has come by a migration whose record has not ended yet.
+
+    That takes Nova a second or so.  What is known of it may be out of date: so it is not waited
+    for long, and Nova refuses what really can't be done.
+    """
+    move, problem = draft.known.moves.get(server.id), server.problem
+    if move is None or move.id != server.migration_before or move.status not in effects.RUNNING:
+        return False
+    waits_since = draft.now
+    if problem is not None and problem.code is Blocker.SERVER_BUSY:
+        waits_since = problem.since
+    if (draft.now - waits_since).total_seconds() >= 2 * draft.policy.retry_pause:
+        return False
+    words = f"migration {move.id} of {server.id} has not ended"
+    draft.block_server(server.id, Blocker.SERVER_BUSY, words)
+    draft.server(server.id, not_before=draft.later(draft.policy.retry_pause))
+    return True
 
 
 def _out(draft: Draft, server: Server) -> dict[str, Any]:
