@@ -104,6 +104,10 @@ def stands_still(patch: pytest.MonkeyPatch) -> None:
 #: Schedules that are tried: in not every one there is something to be done wrongly.
 _TRIES = 60
 
+#: Some in which an engine dies in the middle of host work that must not be repeated: there are
+#: few.
+_DIES_AT_WORK = (214, 1183)
+
 
 @pytest.mark.parametrize(
     ("breaks", "objection"),
@@ -126,7 +130,7 @@ def test_what_must_not_be_is_seen(
 ) -> None:
     breaks(monkeypatch)
     said = []
-    for seed in range(_TRIES):
+    for seed in (*_DIES_AT_WORK, *range(_TRIES)):
         try:
             run.play(tmp_path, schedule.of(seed))
         except run.Failed as error:
