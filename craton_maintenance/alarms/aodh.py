@@ -13,7 +13,7 @@ from keystoneauth1.session import Session
 from oslo_config import cfg
 
 from craton_maintenance.domain.alarm import Alarm, Condition
-from craton_maintenance.nova.answers import Unreadable
+from craton_maintenance.nova.answers import Unreadable, said
 from craton_maintenance.nova.credentials import Region
 
 LOG = logging.getLogger(__name__)
@@ -119,21 +119,13 @@ def _page(
     )
     if response.status_code >= 400:
         error = exceptions.from_response(response, "GET", "/v2/alarms")
-        error.args = (f"GET /v2/alarms: {response.status_code} {_said(response)}",)
+        error.args = (f"GET /v2/alarms: {said(response)}",)
         raise error
     with contextlib.suppress(ValueError):
         body = response.json()
         if isinstance(body, list) and all(_is_alarm(one) for one in body):
             return body
     raise Unreadable("GET /v2/alarms: the answer is not a list of alarms")
-
-
-def _said(response: Any) -> str:
-    """Aodh's own words: ``{"error_message": {"faultstring": …}}``."""
-    with contextlib.suppress(ValueError, KeyError, TypeError):
-        said = response.json()["error_message"]
-        return str(said["faultstring"] if isinstance(said, dict) else said)
-    return str(response.reason)
 
 
 def _is_alarm(one: Any) -> bool:

@@ -118,9 +118,16 @@ def end(
     )
     if result.rowcount != 1:
         return False
+    _tell(transaction, step, session_id, outcome, now)
+    return True
+
+
+def _tell(
+    transaction: Transaction, step: Step, session_id: str, outcome: Outcome, now: dt.datetime
+) -> None:
+    """The session decides on what is known of a step now."""
     data = {"step": records.dump(step), "outcome": records.dump(outcome)}
     session_inputs.add_input(transaction, session_id, "step", data, now)
-    return True
 
 
 def goes_on(
@@ -164,8 +171,7 @@ def goes_on(
         outcome.code,
         outcome.words,
     ):
-        data = {"step": records.dump(step), "outcome": records.dump(outcome)}
-        session_inputs.add_input(transaction, session_id, "step", data, now)
+        _tell(transaction, step, session_id, outcome, now)
     return True
 
 

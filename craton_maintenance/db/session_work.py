@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from craton_maintenance.db import session_holds
 from craton_maintenance.db.tables import nova_migrations, nova_servers, session_servers
+from craton_maintenance.domain.session.effects import RUNNING
 from craton_maintenance.domain.session.states import Blocker, ServerState
 
 
@@ -22,9 +23,6 @@ class Work(enum.Enum):
     #: a server has arrived, and its migration's record has not ended
     ARRIVED = enum.auto()
 
-
-#: States of migrations that will end by themselves.
-_RUNNING = ("accepted", "queued", "preparing", "running", "pre-migrating", "migrating")
 
 _MOVES = (ServerState.ACTING.value, ServerState.OWN_ACTION.value)
 
@@ -46,7 +44,7 @@ class Mover:
     @property
     def has_arrived(self) -> bool:
         """Whether it is elsewhere, and its migration's record is not known to have ended."""
-        return self.is_away and self.status in (None, *_RUNNING)
+        return self.is_away and (self.status is None or self.status in RUNNING)
 
 
 _region: sa.BindParameter[str] = sa.bindparam("region")

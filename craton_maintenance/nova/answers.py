@@ -90,12 +90,18 @@ def said(response: requests.Response) -> str:
 
 
 def _message(body: Any) -> str:
-    """Nova: ``{kind: {message}}``; Placement: ``{errors: [{detail}]}``."""
+    """Words in an error's body.
+
+    Nova: ``{kind: {message}}``; Placement: ``{errors: [{detail}]}``; Mistral: ``{faultstring}``;
+    Aodh: ``{error_message: {faultstring}}``, or the words themselves.
+    """
     if not isinstance(body, dict):
         return ""
-    for value in body.values():
+    for value in (body, *body.values()):
         if isinstance(value, list) and value:
             value = value[0]
         if isinstance(value, dict):
-            return str(value.get("message") or value.get("detail") or "")
+            for name in ("message", "detail", "faultstring", "error_message"):
+                if isinstance(value.get(name), str):
+                    return str(value[name])
     return ""

@@ -10,10 +10,8 @@ from craton_maintenance.domain.session.steps import StepKind
 #: How a migration's record ends when it has failed.
 _FAILED = frozenset({"error", "failed", "cancelled"})
 
-#: How it is while it goes on.
-RUNNING = frozenset(
-    {"accepted", "queued", "preparing", "running", "pre-migrating", "migrating", "post-migrating"}
-)
+#: How it is while it goes on, and will end by itself.
+RUNNING = frozenset({"accepted", "queued", "preparing", "running", "pre-migrating", "migrating"})
 
 #: How it ends when it has worked.
 _WORKED = frozenset({"completed", "confirmed"})

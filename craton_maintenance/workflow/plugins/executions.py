@@ -1,6 +1,5 @@
 """Executions of workflows in Mistral, by its API (v2)."""
 
-import contextlib
 import dataclasses
 import datetime as dt
 from collections.abc import Mapping
@@ -124,10 +123,10 @@ class Executions:
             # the next one comes with a new token
             session.invalidate()
         if status in _BUSY or status == 503:
-            raise Away(_said(response), sent=False)
+            raise Away(short(answers.said(response)), sent=False)
         if status >= 500 or 300 <= status < 400:
             # its API may be there, and its engine not: then it is done later, or never
-            raise Away(_said(response), sent=True)
+            raise Away(short(answers.said(response)), sent=True)
         return response
 
 
@@ -152,18 +151,11 @@ def _checked(response: requests.Response) -> Any:
     :raises Away: it is no JSON
     """
     if response.status_code >= 400:
-        raise Refused(_said(response))
+        raise Refused(short(answers.said(response)))
     try:
         return response.json()
     except ValueError as error:
         raise Away("the answer is not Mistral's", sent=True) from error
-
-
-def _said(response: requests.Response) -> str:
-    words = None
-    with contextlib.suppress(ValueError, AttributeError):
-        words = response.json().get("faultstring")
-    return f"{response.status_code} {short(words or response.reason)}"
 
 
 def _execution(body: Any) -> Execution:

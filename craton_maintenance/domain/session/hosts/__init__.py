@@ -8,7 +8,7 @@ from craton_maintenance.domain.session.draft import Draft
 from craton_maintenance.domain.session.hosts import draining, returning, working
 from craton_maintenance.domain.session.hosts.entering import enter
 from craton_maintenance.domain.session.hosts.orders import confirm, evacuate, forgive, retry
-from craton_maintenance.domain.session.hosts.repeating import again
+from craton_maintenance.domain.session.hosts.repeating import again, unreached
 from craton_maintenance.domain.session.hosts.returning import fail, give_back, skip
 from craton_maintenance.domain.session.records import Host
 from craton_maintenance.domain.session.states import UNDER_WAY, Blocker, HostState, State
@@ -103,13 +103,9 @@ def step_ended(draft: Draft, step: Step, outcome: Outcome) -> None:
         draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
         again(draft, host, step)
         return
-    unreached = host.work_step is not None and step.kind is StepKind.PROVE_EMPTY
-    if (
-        host.problem is not None
-        and host.problem.code is Blocker.SERVICE_UNAVAILABLE
-        and not unreached
-    ):
-        host = draft.host(host.key, problem=None)
+    if host.problem is not None and host.problem.code is Blocker.SERVICE_UNAVAILABLE:
+        kept = unreached(host) if step.kind is StepKind.PROVE_EMPTY else None
+        host = draft.host(host.key, problem=kept)
     _ENDED[step.kind](draft, host, step, outcome)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from craton_maintenance.domain.session import servers, survey, telling
 from craton_maintenance.domain.session.draft import Draft
 from craton_maintenance.domain.session.hosts.entering import enter, reason
-from craton_maintenance.domain.session.hosts.repeating import again
+from craton_maintenance.domain.session.hosts.repeating import again, unreached
 from craton_maintenance.domain.session.known import Seen
 from craton_maintenance.domain.session.records import Host
 from craton_maintenance.domain.session.states import (
@@ -156,22 +156,26 @@ def proved(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
     facts = {**facts, "servers": strangers}
     if there and not any(facts.get(name) for name in _PLACES):
         return  # those that were to stay say themselves what is wrong with them
-    code, words = _what_is_left(host, facts, outcome)
-    draft.block_host(host.key, code, words)
-    if code is Blocker.UNCONFIRMED_RESIZE and draft.policy.unconfirmed_resize == "confirm":
-        _confirm_resizes(draft, host, facts)
+    _is_not_empty(draft, host, facts, *_what_is_left(host, facts, outcome))
 
 
 def _proved_at_work(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
     """Between two actions: a server that stays there stopped may be about to leave, say."""
     facts = {**outcome.facts, "servers": _not_left(step, outcome.facts)}
-    unreached = host.problem if host.work_step is not None else None
     if outcome.result is Result.DONE and not any(facts.get(name) for name in _PLACES):
-        draft.host(host.key, proved_at=draft.now, problem=unreached)
+        draft.host(host.key, proved_at=draft.now, problem=unreached(host))
         return
-    code, words = _what_is_left(host, facts, outcome)
     draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
-    draft.block_host(host.key, code, f"{words}; confirm that the work goes on all the same")
+    code, words = _what_is_left(host, facts, outcome)
+    words += "; confirm that the work goes on all the same"
+    _is_not_empty(draft, host, facts, code, words)
+
+
+def _is_not_empty(
+    draft: Draft, host: Host, facts: Mapping[str, Any], code: Blocker, words: str
+) -> None:
+    """Name what is left; a resize is confirmed where policy says so."""
+    draft.block_host(host.key, code, words)
     if code is Blocker.UNCONFIRMED_RESIZE and draft.policy.unconfirmed_resize == "confirm":
         _confirm_resizes(draft, host, facts)
 

@@ -1,8 +1,8 @@
 """A step about a host is done once more."""
 
 from craton_maintenance.domain.session.draft import Draft
-from craton_maintenance.domain.session.records import Host
-from craton_maintenance.domain.session.states import BEFORE_WORK
+from craton_maintenance.domain.session.records import Host, Problem
+from craton_maintenance.domain.session.states import BEFORE_WORK, Blocker
 from craton_maintenance.domain.session.steps import Step, StepKind
 
 #: Seconds between two tries of work that can't be reached, at most.
@@ -37,6 +37,14 @@ def again(draft: Draft, host: Host, step: Step) -> None:
             not_before=draft.later(draft.policy.retry_pause),
         )
         draft.host(host.key, step=number)
+
+
+def unreached(host: Host) -> Problem | None:
+    """That the next action of its work can't be reached, which a look at the host does not end."""
+    problem = host.problem
+    if problem is None or problem.code is not Blocker.SERVICE_UNAVAILABLE:
+        return None
+    return None if host.work_step is None else problem
 
 
 def _pause(draft: Draft, host: Host) -> float:
