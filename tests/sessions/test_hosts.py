@@ -183,6 +183,22 @@ def test_a_host_counts_as_empty_only_with_all_three_proofs(scene, make, code, wo
     confirmed(world, session)
 
 
+def test_what_nobody_settles_for_hours_is_looked_at_ever_less_often(scene):
+    """Each look is a step that is kept; what was settled is found within a minute."""
+    world = scene({"h1": [], "h2": ["other"]})
+    settle = _migration(world, "finished")
+    session = world.start(hosts=["h1"], actions=WAIT)
+    world.run_to(session, Blocker.UNCONFIRMED_RESIZE)
+    world.run_for(60)
+    begun = len(world.detail(session)["steps"])
+    world.run_for(3600)
+    assert 60 <= len(world.detail(session)["steps"]) - begun <= 75
+    settle()
+    before = world.now
+    in_work(world, session)
+    assert (world.now - before).total_seconds() <= 65
+
+
 def test_a_cell_that_does_not_answer_is_not_empty(scene):
     world = scene({"h1": ["s1"], "h2": []})
     world.apps = {"app": None}

@@ -6,7 +6,7 @@ from typing import Any
 from craton_maintenance.domain.session import servers, survey, telling
 from craton_maintenance.domain.session.draft import Draft
 from craton_maintenance.domain.session.hosts.entering import enter, reason
-from craton_maintenance.domain.session.hosts.repeating import again, unreached
+from craton_maintenance.domain.session.hosts.repeating import again, pause, unreached
 from craton_maintenance.domain.session.known import Seen
 from craton_maintenance.domain.session.records import Host
 from craton_maintenance.domain.session.states import (
@@ -152,10 +152,11 @@ def proved(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
     there, strangers = facts.get("servers", ()), _not_left(step, facts)
     survey.appeared(draft, draft.hosts[host.key], strangers)
     survey.run_again(draft, [one for one in there if one not in strangers])
-    draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
     facts = {**facts, "servers": strangers}
     if there and not any(facts.get(name) for name in _PLACES):
-        return  # those that were to stay say themselves what is wrong with them
+        # those that were to stay say themselves what is wrong with them
+        draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
+        return
     _is_not_empty(draft, host, facts, *_what_is_left(host, facts, outcome))
 
 
@@ -165,7 +166,6 @@ def _proved_at_work(draft: Draft, host: Host, step: Step, outcome: Outcome) -> N
     if outcome.result is Result.DONE and not any(facts.get(name) for name in _PLACES):
         draft.host(host.key, proved_at=draft.now, problem=unreached(host))
         return
-    draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
     code, words = _what_is_left(host, facts, outcome)
     words += "; confirm that the work goes on all the same"
     _is_not_empty(draft, host, facts, code, words)
@@ -174,8 +174,11 @@ def _proved_at_work(draft: Draft, host: Host, step: Step, outcome: Outcome) -> N
 def _is_not_empty(
     draft: Draft, host: Host, facts: Mapping[str, Any], code: Blocker, words: str
 ) -> None:
-    """Name what is left; a resize is confirmed where policy says so."""
+    """Name what is left, to be looked at again; a resize is confirmed where policy says so."""
     draft.block_host(host.key, code, words)
+    # a server that is there is moved, and the host waits for that; others' affairs may take days
+    wait = draft.policy.retry_pause if code is Blocker.LATE_SERVER else pause(draft, host)
+    draft.host(host.key, not_before=draft.later(wait))
     if code is Blocker.UNCONFIRMED_RESIZE and draft.policy.unconfirmed_resize == "confirm":
         _confirm_resizes(draft, host, facts)
 
@@ -229,7 +232,7 @@ def _confirm_resizes(draft: Draft, host: Host, facts: Mapping[str, Any]) -> None
 
 
 def resize_confirmed(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:
-    draft.host(host.key, not_before=draft.later(draft.policy.retry_pause))
+    draft.host(host.key, not_before=draft.later(pause(draft, host)))
 
 
 def forced_down(draft: Draft, host: Host, step: Step, outcome: Outcome) -> None:

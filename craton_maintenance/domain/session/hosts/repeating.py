@@ -5,7 +5,7 @@ from craton_maintenance.domain.session.records import Host, Problem
 from craton_maintenance.domain.session.states import BEFORE_WORK, Blocker
 from craton_maintenance.domain.session.steps import Step, StepKind
 
-#: Seconds between two tries of work that can't be reached, at most.
+#: Seconds between two tries of what has been in vain for long, at most.
 _LONGEST = 60.0
 
 
@@ -19,7 +19,7 @@ def again(draft: Draft, host: Host, step: Step) -> None:
         draft.host(
             host.key,
             work_step=step.params.get("step", step.number),
-            not_before=draft.later(_pause(draft, host)),
+            not_before=draft.later(pause(draft, host)),
         )
     elif step.kind is StepKind.DISABLE_HOST and host.state in BEFORE_WORK and draft.is_closed:
         return  # it is given back
@@ -47,8 +47,8 @@ def unreached(host: Host) -> Problem | None:
     return None if host.work_step is None else problem
 
 
-def _pause(draft: Draft, host: Host) -> float:
-    """Seconds until another try: the longer, the longer nobody has been reached."""
+def pause(draft: Draft, host: Host) -> float:
+    """Seconds until another try: the longer, the longer the host's problem has lasted."""
     problem = draft.hosts[host.key].problem
     lasts = 0.0 if problem is None else (draft.now - problem.since).total_seconds()
     return max(draft.policy.retry_pause, min(lasts / 2, _LONGEST))
