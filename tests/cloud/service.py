@@ -23,6 +23,11 @@ DATABASE = "testcloud_maintenance"
 #: A flow of the catalogue for hosts.
 LOOK = "look"
 
+_REPLIES = ("reply_maintenance", "reply_actions", "reply_scale_in", "reply_complete")
+
+#: Times to answer: where somebody does, on the way through Aodh; and where nobody would.
+ANSWERED, UNANSWERED = dict.fromkeys(_REPLIES, "20"), dict.fromkeys(_REPLIES, "2")
+
 _ROOT = pathlib.Path(__file__).parents[2]
 _BIN = pathlib.Path(sys.executable).parent
 
@@ -141,10 +146,7 @@ class Installation:
             "sessions": {
                 "flows_file": str(self._folder / "flows.yaml"),
                 "state_dir": str(self._folder / "steps"),
-                "reply_maintenance": "20",
-                "reply_actions": "20",
-                "reply_scale_in": "20",
-                "reply_complete": "20",
+                **ANSWERED,
                 "retry_pause": "1",
                 "call_timeout": "6",
             },

@@ -15,7 +15,7 @@ import requests
 
 from tests.support.waiting import until
 
-from . import stack
+from . import service, stack
 from .sessions import OVER, Session
 
 pytestmark = pytest.mark.cloud
@@ -132,10 +132,11 @@ def adapters(installation, masakari, alerts, hosts) -> Iterator[None]:
     installation.configure(
         adapters={"enabled": "masakari,alertmanager", "retry_pause": "1"},
         alertmanager={"url": ALERTMANAGER},
+        sessions=service.UNANSWERED,
     )
     installation.restart("engine")
     yield
-    installation.configure(adapters={"enabled": None})
+    installation.configure(adapters={"enabled": None}, sessions=service.ANSWERED)
     starts = installation.tail("engine", _ALL).count(_RUNS)
     installation.restart("engine")
     until(lambda: installation.tail("engine", _ALL).count(_RUNS) > starts, "it runs", 30.0, 0.1)

@@ -1,25 +1,16 @@
-"""The filter in a real nova-api: a second one beside the cloud's own, on the same database."""
+"""The filter in a real nova-api: one beside the cloud's own, on the same database."""
 
-import os
-import pathlib
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import requests
 
-import craton_maintenance_nova_links
 from tests.support.waiting import until
 
-from . import service, stack
+from . import nova_api, stack
 
 pytestmark = pytest.mark.cloud
-
-_DEBIAN = pathlib.Path("/usr/share/nova-common/api-paste.ini")
-_CLOUD = pathlib.Path(os.environ.get("TESTCLOUD_DIR", "/var/tmp/testcloud"))
 
 #: Microversions before, at, and after those where these answers changed their shape.
 VERSIONS = ("2.1", "2.53", "2.69", "2.93")
@@ -27,67 +18,19 @@ VERSIONS = ("2.1", "2.53", "2.69", "2.93")
 
 @pytest.fixture(scope="module")
 def nova(tmp_path_factory, installation) -> Iterator[str]:
-    """The address of a nova-api with the filter; what it imports of ours is a copy alone."""
+    """The address of a nova-api with the filter."""
     folder = tmp_path_factory.mktemp("nova")
-    package = pathlib.Path(craton_maintenance_nova_links.__file__).parent
-    shutil.copytree(package, folder / "lib" / package.name)
     (folder / "password").write_text(stack.PASSWORD)
-    before = " osapi_compute_app_v21\n"
-    paste = _DEBIAN.read_text()
-    assert before in paste
-    (folder / "api-paste.ini").write_text(
-        paste.replace(before, f" nova_links{before}")
-        + f"""
-[filter:nova_links]
-paste.filter_factory = craton_maintenance_nova_links:filter_factory
-url = {installation.url}
-interval = 0.2
-max_age = 3
-auth_url = {stack.AUTH_URL}
-username = maintenance
-password_file = {folder}/password
-"""
-    )
-    port = service.free_port()
-    (folder / "links.conf").write_text(
-        f"""
-[DEFAULT]
-osapi_compute_listen_port = {port}
-[wsgi]
-api_paste_config = {folder}/api-paste.ini
-"""
-    )
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("OS_", "PYTHON", "VIRTUAL_ENV"))
+    links = {
+        "url": installation.url,
+        "interval": 0.2,
+        "max_age": 3,
+        "auth_url": stack.AUTH_URL,
+        "username": "maintenance",
+        "password_file": folder / "password",
     }
-    with (folder / "nova-api.log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                *("/usr/bin/python3", str(_CLOUD / "lib/run.py"), "nova-api-os-compute"),
-                *("--config-file", str(_CLOUD / "etc/nova/nova.conf")),
-                *("--config-file", str(folder / "links.conf")),
-            ],
-            env=environment | {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(folder / "lib")},
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    url = f"http://{stack.HOST}:{port}"
-
-    def answers() -> bool:
-        assert process.poll() is None, (folder / "nova-api.log").read_text()[-2000:]
-        try:
-            return requests.get(url, timeout=10).ok
-        except requests.ConnectionError:
-            return False
-
-    try:
-        until(answers, "nova-api with the filter answers", 60.0, 0.2)
-        yield f"{url}/v2.1"
-    finally:
-        process.terminate()
-        process.wait(30)
+    with nova_api.running(folder, links) as url:
+        yield url
 
 
 def _links(session: Any, base: str, path: str, version: str = "2.93") -> Any:
