@@ -9,6 +9,7 @@ import gc
 import json
 import pathlib
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,7 +19,7 @@ import requests
 
 from tests.support.waiting import until
 
-from . import parts, stack
+from . import parts, service, stack
 from .applications import Application, states
 from .parties import Api, Party
 from .parts import Doors, Fragile, MariaDb
@@ -26,8 +27,8 @@ from .sessions import Session, all_alive, assert_empty, worked_on
 
 pytestmark = pytest.mark.cloud
 
-#: Times to answer.
-_REPLIES = ("reply_maintenance", "reply_actions", "reply_complete")
+#: Seconds that Keystone is away.
+_MINUTE = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +144,7 @@ def test_an_alarm_that_does_not_ring_and_a_nova_that_answers_503(
     begin, applications, fragile, doors, fleet, hosts, alpha, beta, operator, figures
 ):
     """beta's alarm is gone: it is asked once more, and then the default applies."""
-    fragile.configure(sessions=dict.fromkeys(_REPLIES, "6"))
+    fragile.configure(sessions=dict.fromkeys(service.ANSWERED, "6"))
     fragile.restart("engine")
     applications["beta"].deafen()
     mine, others = fleet["alpha"][2], fleet["beta"][0]
@@ -161,7 +162,7 @@ def test_an_alarm_that_does_not_ring_and_a_nova_that_answers_503(
     finally:
         doors.nova.open()
         applications["beta"].hear()
-        fragile.configure(sessions=dict.fromkeys(_REPLIES, "20"))
+        fragile.configure(sessions=service.ANSWERED)
         fragile.restart("engine")
     assert applications["beta"].of(session.id) == []
     assert states(applications["alpha"].of(session.id))[-1] == "MAINTENANCE_COMPLETE"
@@ -196,11 +197,13 @@ def test_the_broker_is_restarted_for_everybody_and_keystone_goes_away(
     alpha.session.invalidate()
     headers = {"X-Auth-Token": alpha.session.get_token()}
     doors.keystone.shut()
+    away = time.monotonic()
     fragile.start("engine")
     until(lambda: doors.keystone.url in fragile.tail("engine", 300), "no login", 60.0, 0.2)
     # nor can anybody's token be looked at
     answer = requests.get(f"{fragile.url}/events", headers=headers, timeout=60)
     assert answer.status_code == 503, answer.text
+    until(lambda: time.monotonic() - away >= _MINUTE, "it was away for a minute", 90.0, 0.2)
     doors.keystone.open()
     _well(fragile, session)
     heard = states(applications["alpha"].of(session.id))

@@ -13,7 +13,7 @@ from tests.support.waiting import until
 from . import bus, stack
 from .applications import Application, Heard, states
 from .conftest import forbid
-from .service import Installation
+from .service import SYNC_INTERVAL, Installation
 from .sessions import Session, all_alive, assert_empty, moved, place_of, worked_on
 
 pytestmark = pytest.mark.cloud
@@ -365,7 +365,7 @@ def test_what_a_session_adds_to_a_migration(
         moves.close()
         installation.configure(
             nova={"notifications_url": None, "notifications_pool": None},
-            inventory={"sync_interval": "1"},
+            inventory={"sync_interval": SYNC_INTERVAL},
         )
         installation.restart("engine")
         if heard:
