@@ -43,6 +43,8 @@ def running(folder: pathlib.Path, links: Mapping[str, object] | None) -> Iterato
     with log.open("wb") as output:
         process = subprocess.Popen(
             [
+                # ends with the tests, even if they are killed
+                *("setpriv", "--pdeathsig", "TERM"),
                 *("/usr/bin/python3", str(_CLOUD / "lib/run.py"), "nova-api-os-compute"),
                 *("--config-file", str(_CLOUD / "etc/nova/nova.conf")),
                 *("--config-file", str(folder / "own.conf")),
