@@ -51,6 +51,8 @@ def capacity(cloud: Cloud) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
 
     One call shows every provider with room for a vCPU, with all that it has. One that is
     full is not there: it has nothing free, and its hypervisor tells what is used.
+
+    :raises Unreadable: there is not one hypervisor, which can't be
     """
     body = cloud.reads.get("/allocation_candidates", _PLACEMENT, resources="VCPU:1")
     summaries = body.get("provider_summaries")
@@ -68,6 +70,9 @@ def capacity(cloud: Cloud) -> tuple[dict[str, list[int]], dict[str, list[int]]]:
             # overcommitted by another ratio than before, more may be used than there is
             room[index] += max(has - uses, 0) if takes else 0
             taken[index] += uses
+    if not free:
+        # believed, servers would be sent wherever Nova likes, to hosts that are next, too
+        raise Unreadable("GET /os-hypervisors/detail: there is no hypervisor in the answer")
     return free, used
 
 

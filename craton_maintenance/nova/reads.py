@@ -8,6 +8,7 @@ import contextlib
 import dataclasses
 import datetime as dt
 import email.utils
+import itertools
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -255,13 +256,17 @@ class Reads:
             return []
 
     def server_groups(self) -> list[dict[str, Any]]:
-        """Groups of all projects, each with ``policy``, whatever the version."""
+        """Groups of all projects, each with ``policy``, whatever the version.
+
+        That there are none has to be said twice: members of one that was missed would be out
+        together.
+        """
+        path = "/os-server-groups"
         found: list[dict[str, Any]] = []
-        while True:
-            path = "/os-server-groups"
+        for asked in itertools.count(1):
             body = self.get(path, all_projects=True, limit=_PAGE, offset=len(found))
             page = _items(body, "server_groups", path)
-            if not page:
+            if not page and asked > 1:
                 break
             found += page
         return [one | {"policy": one.get("policy") or _first(one["policies"])} for one in found]

@@ -204,6 +204,9 @@ def offload(cloud: Cloud, step: Step, again: bool) -> Outcome:
     facts = state_facts(server) | {"already": False}
     if server is None or facts["host"] != step.host.name:
         return Outcome(Result.DONE, facts | {"already": True})
+    if facts["status"] == "SHELVED_OFFLOADED":
+        # Nova has it so a moment before it forgets the host
+        return Outcome(Result.DONE, facts | {"already": True})
     if facts["task_state"] == "shelving_offloading":
         return Outcome(Result.DONE, facts | {"already": not again})
     return _unfit(facts, ("SHELVED",)) or outcome(

@@ -59,7 +59,7 @@ def shell(script: str, **options: Any) -> dict[str, Any]:
     return {"argv": ["/bin/sh", "-c", script], **options}
 
 
-def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
     ends = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < ends, "it did not come about"

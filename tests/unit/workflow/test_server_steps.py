@@ -471,6 +471,16 @@ def test_offload_that_took_no_effect_is_made(stage):
     assert calls == [GET, post("shelveOffload")]
 
 
+def test_offload_that_is_over_a_moment_before_nova_forgets_the_host(stage):
+    stage.cloud.server_named("shelved").vm_state = "shelved_offloaded"
+    with stage.calls() as calls:
+        ended = do(stage, StepKind.OFFLOAD_SERVER, "shelved")
+    assert calls == [GET]
+    assert (ended.result, ended.facts["already"]) == (Result.DONE, True)
+    # that it has gone is seen by its host
+    assert ended.facts["host"] == "a1"
+
+
 # -- evacuation --------------------------------------------------------------------
 
 
