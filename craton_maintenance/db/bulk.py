@@ -1,5 +1,6 @@
 """Many rows in few statements, on each of the three databases."""
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -23,7 +24,7 @@ def _batched(items: Iterable[Any], size: int) -> Iterator[tuple[Any, ...]]:
 def insert(transaction: Transaction, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows that are not there."""
     if rows:
-        transaction.execute(sa.insert(table), list(rows))
+        transaction.execute(_insert(table), list(rows))
 
 
 def upsert(transaction: Transaction, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -32,34 +33,15 @@ def upsert(transaction: Transaction, table: sa.Table, rows: Sequence[Mapping[str
     All rows must have the same keys.  One statement for some thousand rows:
     an UPDATE for each would be a round trip for each.
     """
-    if not rows:
-        return
-    changed = [name for name in rows[0] if not table.c[name].primary_key]
-    if transaction.dialect == "mysql":
-        # not ``inserted``: the driver makes one statement of many rows only of this form
-        statement: Any = mysql.insert(table).on_duplicate_key_update(
-            {name: sa.func.values(table.c[name]) for name in changed}
-        )
-    else:
-        make = postgresql.insert if transaction.dialect == "postgresql" else sqlite.insert
-        statement = make(table)
-        statement = statement.on_conflict_do_update(
-            index_elements=list(table.primary_key.columns),
-            set_={name: statement.excluded[name] for name in changed},
-        )
-    _execute(transaction, statement, rows)
+    if rows:
+        _execute(transaction, _upsert(transaction.dialect, table, tuple(rows[0])), rows)
 
 
 def insert_missing(
     transaction: Transaction, table: sa.Table, rows: Sequence[Mapping[str, Any]]
 ) -> None:
     """Insert rows, leaving those that are there as they are."""
-    if transaction.dialect == "mysql":
-        statement: Any = mysql.insert(table).prefix_with("IGNORE")
-    else:
-        make = postgresql.insert if transaction.dialect == "postgresql" else sqlite.insert
-        statement = make(table).on_conflict_do_nothing()
-    _execute(transaction, statement, rows)
+    _execute(transaction, _insert_missing(transaction.dialect, table), rows)
 
 
 def delete_keys(
@@ -90,6 +72,38 @@ def delete_ids(transaction: Transaction, column: sa.Column[Any], ids: Iterable[i
 def batched_keys(keys: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
     """Cut a list of literal values into what one statement takes."""
     return _batched(keys, ROWS)
+
+
+# Statements are put together once: that takes longer than the database does.
+
+
+@functools.cache
+def _insert(table: sa.Table) -> sa.Insert:
+    return sa.insert(table)
+
+
+@functools.cache
+def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...]) -> sa.Insert:
+    changed = [name for name in names if not table.c[name].primary_key]
+    if dialect == "mysql":
+        # not ``inserted``: the driver makes one statement of many rows only of this form
+        return mysql.insert(table).on_duplicate_key_update(
+            {name: sa.func.values(table.c[name]) for name in changed}
+        )
+    statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns),
+        set_={name: statement.excluded[name] for name in changed},
+    )
+
+
+@functools.cache
+def _insert_missing(dialect: str, table: sa.Table) -> sa.Insert:
+    if dialect == "mysql":
+        return mysql.insert(table).prefix_with("IGNORE")
+    return (
+        (postgresql if dialect == "postgresql" else sqlite).insert(table).on_conflict_do_nothing()
+    )
 
 
 def _execute(transaction: Transaction, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -52,6 +52,13 @@ def _again(error: exc.DBAPIError) -> bool:
     return "database is locked" in words or "UNIQUE constraint failed" in words
 
 
+_NAMED = (
+    sa.select(tables.locks.c.name)
+    .where(tables.locks.c.name == sa.bindparam("named"))
+    .with_for_update()
+)
+
+
 class Transaction:
     """A running write transaction."""
 
@@ -73,9 +80,7 @@ class Transaction:
 
     def lock(self, name: str) -> None:
         """Hold the named row until the end, so that decisions are made one by one."""
-        self.execute(
-            sa.select(tables.locks.c.name).where(tables.locks.c.name == name).with_for_update()
-        ).one()
+        self.execute(_NAMED, {"named": name}).one()
 
     def committed(self) -> None:
         for effect in self._after:
@@ -94,6 +99,8 @@ class Database:
         :raises NotFit: not one of the three databases we run on
         """
         self.engine = _make_engine(url, pool_size, max_overflow, lock_timeout)
+        # the same, for those who write
+        self._writer = self.engine.execution_options(maintenance_writes=True)
 
     @property
     def dialect(self) -> str:
@@ -124,11 +131,9 @@ class Database:
         raise AssertionError("not reached")
 
     def _once(self, work: Callable[[Transaction], T]) -> T:
-        with self.engine.connect() as plain:
-            connection = plain.execution_options(maintenance_writes=True)
-            with connection.begin():
-                transaction = Transaction(connection)
-                result = work(transaction)
+        with self._writer.begin() as connection:
+            transaction = Transaction(connection)
+            result = work(transaction)
         transaction.committed()
         return result
 

@@ -13,6 +13,15 @@ from craton_maintenance.db.database import Transaction
 from craton_maintenance.db.tables import event_head, event_seqs, events
 from craton_maintenance.domain.event import Event
 
+_HEAD = sa.select(event_head.c.position).where(event_head.c.id == 1)
+_HEAD_LOCKED = _HEAD.with_for_update()
+_HEAD_MOVED = (
+    sa.update(event_head).where(event_head.c.id == 1).values(position=sa.bindparam("newest"))
+)
+_SEQS = sa.select(event_seqs.c.project_id, event_seqs.c.seq).where(
+    event_seqs.c.project_id.in_(sa.bindparam("projects", expanding=True))
+)
+
 
 def append(
     transaction: Transaction,
@@ -34,9 +43,7 @@ def append(
         payload = dict(event.payload)
         if not schema.is_valid(event.schema, payload):
             schema.check(event.schema, payload)
-    position = transaction.execute(
-        sa.select(event_head.c.position).where(event_head.c.id == 1).with_for_update()
-    ).scalar_one()
+    position = transaction.execute(_HEAD_LOCKED).scalar_one()
     seqs = _seqs(transaction, {event.project_id for event in made})
     rows = []
     for event in made:
@@ -63,28 +70,20 @@ def append(
         event_seqs,
         [{"project_id": project_id, "seq": seq} for project_id, seq in sorted(seqs.items())],
     )
-    transaction.execute(
-        sa.update(event_head).where(event_head.c.id == 1).values(position=position)
-    )
+    transaction.execute(_HEAD_MOVED, {"newest": position})
 
 
 def _seqs(transaction: Transaction, project_ids: set[str]) -> dict[str, int]:
     found = dict.fromkeys(project_ids, 0)
     for chunk in bulk.batched_keys(sorted(project_ids)):
-        rows = transaction.execute(
-            sa.select(event_seqs.c.project_id, event_seqs.c.seq).where(
-                event_seqs.c.project_id.in_(chunk)
-            )
-        )
+        rows = transaction.execute(_SEQS, {"projects": chunk})
         found.update((row.project_id, row.seq) for row in rows)
     return found
 
 
 def head(connection: sa.Connection) -> int:
     """The position of the newest event."""
-    return connection.execute(
-        sa.select(event_head.c.position).where(event_head.c.id == 1)
-    ).scalar_one()
+    return connection.execute(_HEAD).scalar_one()
 
 
 def seq(connection: sa.Connection, project_id: str) -> int:

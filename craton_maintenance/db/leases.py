@@ -11,6 +11,9 @@ from craton_maintenance.db.tables import leases
 _LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 
+_LOCKED = sa.select(leases).where(leases.c.name == sa.bindparam("lease")).with_for_update()
+
+
 def hold(database: Database, name: str, owner: str, seconds: float) -> int | None:
     """Take a lease that is free or expired, or prolong one's own.
 
@@ -22,9 +25,7 @@ def hold(database: Database, name: str, owner: str, seconds: float) -> int | Non
         bulk.insert_missing(
             transaction, leases, [{"name": name, "owner": "", "fence": 0, "expires_at": _LONG_AGO}]
         )
-        row = transaction.execute(
-            sa.select(leases).where(leases.c.name == name).with_for_update()
-        ).one()
+        row = transaction.execute(_LOCKED, {"lease": name}).one()
         now = database.now(transaction.connection)
         if row.owner != owner and row.expires_at > now:
             return None

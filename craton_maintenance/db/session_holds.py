@@ -83,7 +83,9 @@ def members_elsewhere(
     return found
 
 
+_HELD_IN = sa.select(session_holds.c.host).where(session_holds.c.region == sa.bindparam("there"))
+
+
 def held_in(connection: sa.Connection, region: str) -> list[str]:
     """Names of the hosts that sessions hold in a region."""
-    held = sa.select(session_holds.c.host).where(session_holds.c.region == region)
-    return sorted(connection.execute(held).scalars())
+    return sorted(connection.execute(_HELD_IN, {"there": region}).scalars())

@@ -57,6 +57,40 @@ def unended_steps(
     return connection.execute(_OLDEST_OF_ONE, {"most": limit, "session": session_id}).all()
 
 
+_CLAIM = (
+    sa.update(steps)
+    .where(
+        steps.c.session_id == sa.bindparam("of_session"),
+        steps.c.number == sa.bindparam("of_number"),
+        steps.c.status == sa.bindparam("was"),
+        steps.c.attempts == sa.bindparam("tried"),
+    )
+    .values(
+        status=StepStatus.CLAIMED.value,
+        attempts=sa.bindparam("attempts"),
+        fence=sa.bindparam("fence"),
+        began_at=sa.bindparam("began_at"),
+        must_end_by=sa.bindparam("must_end_by"),
+    )
+)
+_OURS = (
+    steps.c.session_id == sa.bindparam("of_session"),
+    steps.c.number == sa.bindparam("of_number"),
+    steps.c.status == StepStatus.CLAIMED.value,
+    steps.c.fence == sa.bindparam("of_fence"),
+)
+_END = (
+    sa.update(steps)
+    .where(*_OURS)
+    .values(
+        status=StepStatus.ENDED.value,
+        ended_at=sa.bindparam("ended_at"),
+        result=sa.bindparam("result"),
+        outcome=sa.bindparam("outcome"),
+    )
+)
+
+
 def claim(
     transaction: Transaction,
     row: sessions.Row,
@@ -70,21 +104,18 @@ def claim(
     :returns: False if it is not to be begun by us any more
     """
     result = transaction.execute(
-        sa.update(steps)
-        .where(
-            steps.c.session_id == row.session_id,
-            steps.c.number == row.number,
-            steps.c.status == row.status,
-            steps.c.attempts == row.attempts,
-        )
-        .values(
-            status=StepStatus.CLAIMED.value,
-            attempts=row.attempts + 1,
-            fence=fence,
+        _CLAIM,
+        {
+            "of_session": row.session_id,
+            "of_number": row.number,
+            "was": row.status,
+            "tried": row.attempts,
+            "attempts": row.attempts + 1,
+            "fence": fence,
             # of what goes on elsewhere, when it was begun, not when it was looked at
-            began_at=row.began_at if row.status == StepStatus.UNDER_WAY.value else now,
-            must_end_by=must_end_by,
-        )
+            "began_at": row.began_at if row.status == StepStatus.UNDER_WAY.value else now,
+            "must_end_by": must_end_by,
+        },
     )
     return result.rowcount == 1
 
@@ -102,19 +133,15 @@ def end(
     :returns: False if another engine has it by now; nothing was written
     """
     result = transaction.execute(
-        sa.update(steps)
-        .where(
-            steps.c.session_id == session_id,
-            steps.c.number == step.number,
-            steps.c.status == StepStatus.CLAIMED.value,
-            steps.c.fence == fence,
-        )
-        .values(
-            status=StepStatus.ENDED.value,
-            ended_at=now,
-            result=outcome.result.value,
-            outcome=records.dump(outcome),
-        )
+        _END,
+        {
+            "of_session": session_id,
+            "of_number": step.number,
+            "of_fence": fence,
+            "ended_at": now,
+            "result": outcome.result.value,
+            "outcome": records.dump(outcome),
+        },
     )
     if result.rowcount != 1:
         return False

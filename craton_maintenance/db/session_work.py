@@ -91,6 +91,11 @@ def movers_in(connection: sa.Connection, region: str) -> list[Mover]:
     ]
 
 
+_READY = sa.select(session_servers.c.data).where(
+    session_servers.c.state == ServerState.READY.value
+)
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Waiting:
     """What is begun once something that is under way has ended."""
@@ -103,14 +108,7 @@ class Waiting:
 
 def waiting_in(connection: sa.Connection, region: str) -> Waiting:
     """What waits in a region; of groups, what waits in any."""
-    found = [
-        row.data
-        for row in connection.execute(
-            sa.select(session_servers.c.data).where(
-                session_servers.c.state == ServerState.READY.value
-            )
-        )
-    ]
+    found = connection.execute(_READY).scalars().all()
     return Waiting(
         hosts=frozenset(one["host"][1] for one in found if one["host"][0] == region),
         groups=frozenset(

@@ -121,6 +121,18 @@ _NOTICES = sa.select(*_NEEDED).where(notices.c.session_id == _session, _is_open)
 _PROJECTS = sa.select(session_projects).where(session_projects.c.session_id == _session)
 
 
+_SAVED = (
+    sa.update(sessions)
+    .where(sessions.c.id == _session)
+    .values(
+        {
+            name: sa.bindparam(name)
+            for name in ("state", "percent_done", "reason", "finished_at", "data", "due_at")
+        }
+    )
+)
+
+
 def load(connection: sa.Connection, row: Row) -> Session:
     """A session as far as decisions need it: servers and notices that are done with stay out."""
     of_session = {"session": row.id}
@@ -180,11 +192,7 @@ def save(
     transaction: Transaction, before: Session, after: Session, due_at: dt.datetime | None
 ) -> None:
     """Write what is different, and when the session has to be looked at again."""
-    transaction.execute(
-        sa.update(sessions)
-        .where(sessions.c.id == after.id)
-        .values(**_session_row(after), due_at=due_at)
-    )
+    transaction.execute(_SAVED, {**_session_row(after), "due_at": due_at, "session": after.id})
     changed_hosts = _changed(before.hosts, after.hosts)
     bulk.upsert(
         transaction, session_hosts, [_host_row(after.id, host) for host in changed_hosts.values()]

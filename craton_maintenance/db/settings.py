@@ -15,11 +15,12 @@ BASE_URL = "base_url"
 IDENTITY = "identity"
 
 
+_VALUE = sa.select(settings.c.value).where(settings.c.name == sa.bindparam("setting"))
+
+
 def get(connection: sa.Connection, name: str) -> Any:
     """A setting's value, None if it is not set."""
-    return connection.execute(
-        sa.select(settings.c.value).where(settings.c.name == name)
-    ).scalar_one_or_none()
+    return connection.execute(_VALUE, {"setting": name}).scalar_one_or_none()
 
 
 def put(transaction: Transaction, name: str, value: Any, now: dt.datetime, actor: str) -> None:

@@ -46,28 +46,31 @@ class Wanted:
     servers: tuple[str, ...] = ()
 
 
+_HELD = (
+    sa.select(
+        session_hosts.c.region,
+        session_hosts.c.host,
+        session_hosts.c.session_id,
+        session_hosts.c.data,
+        windows.c.end_at,
+    )
+    .select_from(session_holds)
+    .join(
+        session_hosts,
+        (session_hosts.c.session_id == session_holds.c.session_id)
+        & (session_hosts.c.region == session_holds.c.region)
+        & (session_hosts.c.host == session_holds.c.host),
+    )
+    .join(sessions, sessions.c.id == session_holds.c.session_id)
+    .join(windows, windows.c.id == sessions.c.window_id)
+    .where(session_hosts.c.state.in_([state.value for state in QUIET]))
+)
+_OF_ADAPTER = sa.select(suppressions).where(suppressions.c.adapter == sa.bindparam("named"))
+
+
 def wanted(connection: sa.Connection) -> dict[HostKey, Wanted]:
     """Every host that others are to be quiet about now, as the sessions stand."""
-    rows = connection.execute(
-        sa.select(
-            session_hosts.c.region,
-            session_hosts.c.host,
-            session_hosts.c.session_id,
-            session_hosts.c.data,
-            windows.c.end_at,
-        )
-        .select_from(session_holds)
-        .join(
-            session_hosts,
-            (session_hosts.c.session_id == session_holds.c.session_id)
-            & (session_hosts.c.region == session_holds.c.region)
-            & (session_hosts.c.host == session_holds.c.host),
-        )
-        .join(sessions, sessions.c.id == session_holds.c.session_id)
-        .join(windows, windows.c.id == sessions.c.window_id)
-        .where(session_hosts.c.state.in_([state.value for state in QUIET]))
-    )
-    asked = [row for row in rows if row.data.get("quiet_since")]
+    asked = [row for row in connection.execute(_HELD) if row.data.get("quiet_since")]
     left = _left(connection, sorted({row.session_id for row in asked})) if asked else {}
     return {
         key: Wanted(
@@ -107,7 +110,7 @@ def _left(
 
 def of_adapter(connection: sa.Connection, adapter: str) -> dict[HostKey, Row]:
     """What one system was told, or is about to be."""
-    rows = connection.execute(sa.select(suppressions).where(suppressions.c.adapter == adapter))
+    rows = connection.execute(_OF_ADAPTER, {"named": adapter})
     return {HostKey(row.region, row.host): row for row in rows}
 
 

@@ -33,15 +33,18 @@ def is_held(workflow: str | None, finished_at: dt.datetime | None) -> bool:
     return workflow is not None and finished_at is None
 
 
+_ONE = sa.select(windows).where(windows.c.id == sa.bindparam("window"))
+_LOCKED = _ONE.with_for_update()
+_NEXT_DUE = sa.select(sa.func.min(windows.c.due_at))
+
+
 def get(connection: sa.Connection, window_id: str) -> Row | None:
-    return connection.execute(sa.select(windows).where(windows.c.id == window_id)).one_or_none()
+    return connection.execute(_ONE, {"window": window_id}).one_or_none()
 
 
 def lock(transaction: Transaction, window_id: str) -> Row | None:
     """The window, held until the end of the transaction."""
-    return transaction.execute(
-        sa.select(windows).where(windows.c.id == window_id).with_for_update()
-    ).one_or_none()
+    return transaction.execute(_LOCKED, {"window": window_id}).one_or_none()
 
 
 def insert(transaction: Transaction, values: Mapping[str, Any]) -> None:
@@ -266,7 +269,7 @@ def due(connection: sa.Connection, now: dt.datetime, limit: int) -> Sequence[str
 
 def next_due(connection: sa.Connection) -> dt.datetime | None:
     """When the clock changes a window next."""
-    return connection.execute(sa.select(sa.func.min(windows.c.due_at))).scalar_one()
+    return connection.execute(_NEXT_DUE).scalar_one()
 
 
 def unfinished(connection: sa.Connection) -> Sequence[str]:

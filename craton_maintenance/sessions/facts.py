@@ -195,6 +195,26 @@ def _asked_in_common(session: Session, policy: Policy) -> set[str]:
     return {server_id for some in asked for server_id in some}
 
 
+# Decisions are many: what they read with is put together once.
+_some: sa.BindParameter[Sequence[str]] = sa.bindparam("some", expanding=True)
+_SERVER = sa.select(
+    nova_servers.c.region,
+    nova_servers.c.id,
+    nova_servers.c.project_id,
+    nova_servers.c.host,
+    nova_servers.c.status,
+    nova_servers.c.name,
+)
+_SERVERS_ON = _SERVER.where(nova_servers.c.host.in_(_some))
+_SERVERS = _SERVER.where(nova_servers.c.id.in_(_some))
+_MIGRATIONS = sa.select(nova_migrations).where(nova_migrations.c.server_id.in_(_some))
+_SERVICES = sa.select(nova_hosts).where(nova_hosts.c.host.in_(_some))
+_OF_INSTANCES = sa.select(instance_constraints).where(
+    instance_constraints.c.instance_id.in_(_some)
+)
+_OF_GROUPS = sa.select(group_constraints).where(group_constraints.c.group_id.in_(_some))
+
+
 def _seen(
     connection: sa.Connection,
     session: Session,
@@ -202,17 +222,9 @@ def _seen(
     also: Collection[str],
 ) -> dict[str, Seen]:
     """Servers on hosts under way, those that were there, and others."""
-    columns = (
-        nova_servers.c.region,
-        nova_servers.c.id,
-        nova_servers.c.project_id,
-        nova_servers.c.host,
-        nova_servers.c.status,
-        nova_servers.c.name,
-    )
     rows: list[sa.Row[Any]] = []
     for chunk in bulk.batched_keys(sorted({key.name for key in under_way})):
-        rows += connection.execute(sa.select(*columns).where(nova_servers.c.host.in_(chunk)))
+        rows += connection.execute(_SERVERS_ON, {"some": chunk})
     there = {row.id for row in rows}
     away = {
         server_id
@@ -221,7 +233,7 @@ def _seen(
         for server_id in (server.id, *server.apart)
     }
     for chunk in bulk.batched_keys(sorted((away | set(also)) - there)):
-        rows += connection.execute(sa.select(*columns).where(nova_servers.c.id.in_(chunk)))
+        rows += connection.execute(_SERVERS, {"some": chunk})
     regions = {key.region for key in session.hosts}
     return {
         row.id: Seen(
@@ -243,9 +255,7 @@ def _moves(connection: sa.Connection, session: Session) -> dict[str, Move]:
     return {
         row.server_id: Move(row.migration_id, row.type, row.status)
         for chunk in bulk.batched_keys(there)
-        for row in connection.execute(
-            sa.select(nova_migrations).where(nova_migrations.c.server_id.in_(chunk))
-        )
+        for row in connection.execute(_MIGRATIONS, {"some": chunk})
     }
 
 
@@ -263,7 +273,7 @@ def _hosts(
             disabled_reason=row.disabled_reason,
         )
         for chunk in bulk.batched_keys(sorted({key.name for key in wanted}))
-        for row in connection.execute(sa.select(nova_hosts).where(nova_hosts.c.host.in_(chunk)))
+        for row in connection.execute(_SERVICES, {"some": chunk})
     }
 
 
@@ -276,9 +286,7 @@ def _constraints(connection: sa.Connection, ids: Collection[str]) -> dict[str, C
             max_interruption_time=row.data.get("max_interruption_time"),
         )
         for chunk in bulk.batched_keys(sorted(ids))
-        for row in connection.execute(
-            sa.select(instance_constraints).where(instance_constraints.c.instance_id.in_(chunk))
-        )
+        for row in connection.execute(_OF_INSTANCES, {"some": chunk})
     }
 
 
@@ -317,7 +325,5 @@ def _group_constraints(
             action=row.data.get("action"),
         )
         for chunk in bulk.batched_keys(sorted(ids))
-        for row in connection.execute(
-            sa.select(group_constraints).where(group_constraints.c.group_id.in_(chunk))
-        )
+        for row in connection.execute(_OF_GROUPS, {"some": chunk})
     }
