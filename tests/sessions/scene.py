@@ -134,12 +134,18 @@ class Scene(World):
             self.engine()
             self.watcher.work()
             self.quieten()
-            while self._decide():
-                self.steps.work()
+            self._do_what_is_due()
             self.hand_over()
             if self.mark() == before:
                 return
         raise AssertionError("it does not come to rest")
+
+    def _do_what_is_due(self) -> None:
+        for _ in range(_ROUNDS):
+            if not self._decide():
+                return
+            self.steps.work()
+        raise AssertionError("a step is due, and is never done")
 
     def _decide(self) -> bool:
         """Decide on all that waits; whether a step is to be done now."""
