@@ -32,6 +32,7 @@ SAMPLE, OUTAGES = 24, 3
 FOUND = (
     ("GET /os-hypervisors/detail #3", "partial"),
     ("GET /os-server-groups #3", "partial"),
+    ("GET /servers/{server} #6", "404"),
 )
 
 #: Processes that try faults at a time, where all are tried.

@@ -300,6 +300,10 @@ def _begun(draft: Draft, server: Server, step: Step, outcome: Outcome) -> None:
         seen = draft.known.servers.get(server.id)
         if seen is None or seen.host != server.host:
             endings.gone(draft, draft.servers[server.id])
+        elif facts.get("status") is None:
+            # it was seen there a moment ago: the next look shows whether it is really gone
+            words = f"Nova does not find {server.id}, which was seen on {server.host.name}"
+            failures.pause_and_retry(draft, draft.servers[server.id], step, words)
 
 
 def tick(draft: Draft) -> None:
