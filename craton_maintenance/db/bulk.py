@@ -76,6 +76,12 @@ def batched_keys(keys: Iterable[Any]) -> Iterable[tuple[Any, ...]]:
 
 # Statements are put together once: that takes longer than the database does.
 
+_DIALECTS: dict[str, Any] = {
+    "mysql": mysql.insert,
+    "postgresql": postgresql.insert,
+    "sqlite": sqlite.insert,
+}
+
 
 @functools.cache
 def _insert(table: sa.Table) -> sa.Insert:
@@ -83,14 +89,14 @@ def _insert(table: sa.Table) -> sa.Insert:
 
 
 @functools.cache
-def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...]) -> sa.Insert:
+def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...]) -> Any:
+    statement = _DIALECTS[dialect](table)
     changed = [name for name in names if not table.c[name].primary_key]
     if dialect == "mysql":
         # not ``inserted``: the driver makes one statement of many rows only of this form
-        return mysql.insert(table).on_duplicate_key_update(
+        return statement.on_duplicate_key_update(
             {name: sa.func.values(table.c[name]) for name in changed}
         )
-    statement = (postgresql if dialect == "postgresql" else sqlite).insert(table)
     return statement.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
         set_={name: statement.excluded[name] for name in changed},
@@ -98,12 +104,11 @@ def _upsert(dialect: str, table: sa.Table, names: tuple[str, ...]) -> sa.Insert:
 
 
 @functools.cache
-def _insert_missing(dialect: str, table: sa.Table) -> sa.Insert:
+def _insert_missing(dialect: str, table: sa.Table) -> Any:
+    statement = _DIALECTS[dialect](table)
     if dialect == "mysql":
-        return mysql.insert(table).prefix_with("IGNORE")
-    return (
-        (postgresql if dialect == "postgresql" else sqlite).insert(table).on_conflict_do_nothing()
-    )
+        return statement.prefix_with("IGNORE")
+    return statement.on_conflict_do_nothing()
 
 
 def _execute(transaction: Transaction, statement: Any, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -57,6 +57,7 @@ def unended_steps(
     return connection.execute(_OLDEST_OF_ONE, {"most": limit, "session": session_id}).all()
 
 
+# Besides what they say, they set whatever columns they are given.
 _CLAIM = (
     sa.update(steps)
     .where(
@@ -65,13 +66,7 @@ _CLAIM = (
         steps.c.status == sa.bindparam("was"),
         steps.c.attempts == sa.bindparam("tried"),
     )
-    .values(
-        status=StepStatus.CLAIMED.value,
-        attempts=sa.bindparam("attempts"),
-        fence=sa.bindparam("fence"),
-        began_at=sa.bindparam("began_at"),
-        must_end_by=sa.bindparam("must_end_by"),
-    )
+    .values(status=StepStatus.CLAIMED.value)
 )
 _OURS = (
     steps.c.session_id == sa.bindparam("of_session"),
@@ -79,16 +74,14 @@ _OURS = (
     steps.c.status == StepStatus.CLAIMED.value,
     steps.c.fence == sa.bindparam("of_fence"),
 )
-_END = (
-    sa.update(steps)
-    .where(*_OURS)
-    .values(
-        status=StepStatus.ENDED.value,
-        ended_at=sa.bindparam("ended_at"),
-        result=sa.bindparam("result"),
-        outcome=sa.bindparam("outcome"),
-    )
-)
+_END = sa.update(steps).where(*_OURS).values(status=StepStatus.ENDED.value)
+_GO_ON = sa.update(steps).where(*_OURS).values(status=StepStatus.UNDER_WAY.value, must_end_by=None)
+_OUTCOME = sa.select(steps.c.outcome).where(*_OURS)
+
+
+def _ours(session_id: str, step: Step, fence: int) -> dict[str, Any]:
+    """Which step it is, as we have claimed it."""
+    return {"of_session": session_id, "of_number": step.number, "of_fence": fence}
 
 
 def claim(
@@ -135,9 +128,7 @@ def end(
     result = transaction.execute(
         _END,
         {
-            "of_session": session_id,
-            "of_number": step.number,
-            "of_fence": fence,
+            **_ours(session_id, step, fence),
             "ended_at": now,
             "result": outcome.result.value,
             "outcome": records.dump(outcome),
@@ -173,22 +164,10 @@ def goes_on(
     :param look_at: by the clock of engines
     :returns: False if another engine has it by now; nothing was written
     """
-    ours = (
-        steps.c.session_id == session_id,
-        steps.c.number == step.number,
-        steps.c.status == StepStatus.CLAIMED.value,
-        steps.c.fence == fence,
-    )
-    before = transaction.execute(sa.select(steps.c.outcome).where(*ours)).one_or_none()
+    ours = _ours(session_id, step, fence)
+    before = transaction.execute(_OUTCOME, ours).one_or_none()
     result = transaction.execute(
-        sa.update(steps)
-        .where(*ours)
-        .values(
-            status=StepStatus.UNDER_WAY.value,
-            not_before=look_at,
-            must_end_by=None,
-            outcome=records.dump(outcome),
-        )
+        _GO_ON, {**ours, "not_before": look_at, "outcome": records.dump(outcome)}
     )
     if before is None or result.rowcount != 1:
         return False

@@ -121,16 +121,8 @@ _NOTICES = sa.select(*_NEEDED).where(notices.c.session_id == _session, _is_open)
 _PROJECTS = sa.select(session_projects).where(session_projects.c.session_id == _session)
 
 
-_SAVED = (
-    sa.update(sessions)
-    .where(sessions.c.id == _session)
-    .values(
-        {
-            name: sa.bindparam(name)
-            for name in ("state", "percent_done", "reason", "finished_at", "data", "due_at")
-        }
-    )
-)
+# whatever columns it is given are set
+_SAVED = sa.update(sessions).where(sessions.c.id == _session)
 
 
 def load(connection: sa.Connection, row: Row) -> Session:
