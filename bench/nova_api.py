@@ -13,8 +13,6 @@ import contextlib
 import hashlib
 import http.server
 import json
-import os
-import pathlib
 import statistics
 import threading
 import uuid
@@ -152,30 +150,26 @@ def _servers(admin: Session) -> Iterator[tuple[Session, str, list[str]]]:
     :returns: a session of their owner, the project's id, and the names of their hosts
     """
     name = real.name()
-    keystone = stack.Service(admin, "identity")
+    identity = stack.Identity(admin)
     with contextlib.ExitStack() as undo:
-        project_id = keystone.post("/projects", {"project": {"name": name}})["project"]["id"]
-        undo.callback(keystone.delete, f"/projects/{project_id}")
-        roles = keystone.get("/roles?name=admin")["roles"]
-        user_id = admin.get_user_id()
-        keystone.call("PUT", f"/projects/{project_id}/users/{user_id}/roles/{roles[0]['id']}")
+        project_id = identity.project(name)
+        undo.callback(identity.remove_project, project_id)
+        identity.grant("admin", project_id, "admin")
         owner = stack.session("admin", project_id=project_id)
         compute = stack.Compute(admin)
         server = compute.boot(owner, name, compute.hosts()[0])
         undo.callback(compute.delete, [server])
         compute.active(server)
         hosts = [f"{name}-{number}" for number in range(_HOSTS)]
-        undo.enter_context(_copies(server, project_id, hosts))
+        undo.enter_context(_copies(server, hosts))
         yield owner, project_id, hosts
 
 
 @contextlib.contextmanager
-def _copies(server: str, project_id: str, hosts: list[str]) -> Iterator[None]:
+def _copies(server: str, hosts: list[str]) -> Iterator[None]:
     """Rows of so many servers that with the one there are 1,000; they are removed again."""
     ids = [str(uuid.uuid4()) for _ in range(_SERVERS - 1)]
-    # the first host has as many as the others
-    places = [hosts[(number + 1) % len(hosts)] for number in range(len(ids))]
-    places[-1] = hosts[0]
+    places = [hosts[number % len(hosts)] for number in range(len(ids))]
     cells, api = _database("nova"), _database("nova_api")
     made: list[tuple[sa.Engine, sa.Table, str]] = []
     try:
@@ -212,8 +206,7 @@ def _copy(
 
 def _database(name: str) -> sa.Engine:
     """One of the cloud's databases, by the address that Nova itself has of it."""
-    folder = pathlib.Path(os.environ.get("TESTCLOUD_DIR", "/var/tmp/testcloud"))
-    text = (folder / "etc/nova/nova.conf").read_text()
+    text = (stack.FOLDER / "etc/nova/nova.conf").read_text()
     section = "[api_database]" if name == "nova_api" else "[database]"
     line = text.split(section, 1)[1].split("connection = ", 1)[1].splitlines()[0]
     return sa.create_engine(line)

@@ -14,7 +14,6 @@ from tests.support.waiting import until
 from . import stack
 
 _ROOT = pathlib.Path(__file__).parents[2]
-_FOLDER = pathlib.Path(os.environ.get("TESTCLOUD_DIR", "/var/tmp/testcloud"))
 
 #: Its API; its engine, executor and event engine in one.
 API, SERVER = "mistral", "mistral-server"
@@ -102,7 +101,7 @@ class Mistral:
 def kill(*parts: str) -> None:
     """SIGKILL for a part of Mistral, and all that it has started."""
     for part in parts:
-        pid = int((_FOLDER / "run" / f"{part}.pid").read_text().split()[0])
+        pid = int((stack.FOLDER / "run" / f"{part}.pid").read_text().split()[0])
         os.killpg(pid, signal.SIGKILL)
         until(lambda pid=pid: not _lives(pid), f"the end of {part}")
 

@@ -15,7 +15,6 @@ from tests.support.waiting import until
 from . import service, stack
 
 _DEBIAN = pathlib.Path("/usr/share/nova-common/api-paste.ini")
-_CLOUD = pathlib.Path(os.environ.get("TESTCLOUD_DIR", "/var/tmp/testcloud"))
 _APPLICATION = " osapi_compute_app_v21\n"
 
 
@@ -45,8 +44,8 @@ def running(folder: pathlib.Path, links: Mapping[str, object] | None) -> Iterato
             [
                 # ends with the tests, even if they are killed
                 *("setpriv", "--pdeathsig", "TERM"),
-                *("/usr/bin/python3", str(_CLOUD / "lib/run.py"), "nova-api-os-compute"),
-                *("--config-file", str(_CLOUD / "etc/nova/nova.conf")),
+                *("/usr/bin/python3", str(stack.FOLDER / "lib/run.py"), "nova-api-os-compute"),
+                *("--config-file", str(stack.FOLDER / "etc/nova/nova.conf")),
                 *("--config-file", str(folder / "own.conf")),
             ],
             env=environment | {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(folder / "lib")},

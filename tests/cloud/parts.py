@@ -218,7 +218,7 @@ def mariadb(folder: pathlib.Path) -> Iterator[MariaDb]:
 
 def rabbitmq(what: str) -> None:
     """``stop_app`` or ``start_app``: for everybody who uses this broker."""
-    own = pathlib.Path(os.environ.get("TESTCLOUD_DIR", "/var/tmp/testcloud"))
+    own = stack.FOLDER
     command, settings = "rabbitmqctl", dict(os.environ)
     if (own / "state" / "own-rabbitmq").exists():
         # one that the test cloud has started itself

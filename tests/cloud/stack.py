@@ -25,6 +25,9 @@ TRANSPORT_URL = os.environ.get(
     "TESTCLOUD_TRANSPORT_URL", f"rabbit://guest:guest@{HOST}:5672/testcloud"
 )
 
+#: Where the cloud keeps its files.
+FOLDER = pathlib.Path(os.environ.get("TESTCLOUD_DIR", "/var/tmp/testcloud"))
+
 #: 2.74 takes ``host`` at boot, 2.87 is the last that asks no compute for its uptime.
 NOVA_VERSION = "2.87"
 
@@ -443,7 +446,7 @@ class Workflows:
 class Calls:
     """What one user asks of Nova's API from now on, by its log."""
 
-    _LOG = pathlib.Path(os.environ.get("TESTCLOUD_DIR", "/var/tmp/testcloud")) / "log/nova-api.log"
+    _LOG = FOLDER / "log/nova-api.log"
     _LINE = re.compile(r'"(GET|POST|PUT|DELETE) /v2\.1(/[^ ?]*)[^"]*" status: (\d+)')
     _ID = re.compile(r"/[0-9a-f]{8}-[0-9a-f-]{27}")
 

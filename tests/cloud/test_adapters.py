@@ -2,7 +2,6 @@
 
 import datetime as dt
 import os
-import pathlib
 import re
 import signal
 import uuid
@@ -235,8 +234,7 @@ def test_a_host_in_no_segment_is_nothing_to_do(begin, masakari, hosts):
 
 def test_no_work_begins_while_masakari_is_away(begin, masakari, alerts, hosts, installation):
     """And the engine is killed meanwhile; aborted, nothing is left of it."""
-    run = pathlib.Path(os.environ.get("TESTCLOUD_DIR", "/var/tmp/testcloud")) / "run"
-    pid = int((run / "masakari-api.pid").read_text().split()[0])
+    pid = int((stack.FOLDER / "run/masakari-api.pid").read_text().split()[0])
     # with its workers
     os.killpg(pid, signal.SIGSTOP)
     try:

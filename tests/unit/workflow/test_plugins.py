@@ -23,6 +23,7 @@ from craton_maintenance.workflow import plugins
 from craton_maintenance.workflow.plugins import command as command_module
 from craton_maintenance.workflow.plugins import registry, runner
 from craton_maintenance.workflow.plugins.base import Context, HostAction
+from tests.support.waiting import until
 
 SESSION = "8c8d4a3e-2f5e-4d0b-9c57-0a4b51a8a001"
 
@@ -57,13 +58,6 @@ def run(conf: cfg.ConfigOpts) -> Run:
 def shell(script: str, **options: Any) -> dict[str, Any]:
     """Options for a script; the shell is the program that is run, not what runs it."""
     return {"argv": ["/bin/sh", "-c", script], **options}
-
-
-def until(condition: Callable[[], Any], seconds: float = 60.0) -> None:
-    ends = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < ends, "it did not come about"
-        time.sleep(0.01)
 
 
 # -- which there are, and what they are told ------------------------------------------------
@@ -304,7 +298,7 @@ def test_at_its_limit_it_is_ended_with_all_that_it_has_begun(run, tmp_path):
     assert time.monotonic() - began < 4
     assert (outcome.result, outcome.code) == (Result.REFUSED, "TIMED_OUT")
     assert outcome.facts["output"] == "hi\n"
-    until(lambda: gone(int(pid.read_text())))
+    until(lambda: gone(int(pid.read_text())), "it is gone")
 
 
 def test_what_does_not_hear_is_killed(run, monkeypatch):
@@ -411,7 +405,7 @@ def test_a_successor_waits_for_the_command_and_takes_its_result(run, engine, tmp
     count = tmp_path / "count"
     options = shell(f"echo x >>{count}; sleep 1.5; echo finished; exit 4", repeat="ask")
     first = engine(options)
-    until(count.exists)
+    until(count.exists, "it runs")
     kill(first)
     outcome = run("command", again=True, options=options)
     assert outcome.words == "exit status 4: finished"
@@ -424,9 +418,9 @@ def test_a_command_ends_at_its_limit_without_its_engine(run, engine, tmp_path):
     pid = tmp_path / "pid"
     options = shell(f"echo $$ >{pid}.new; mv {pid}.new {pid}; sleep 60", timeout=1)
     first = engine(options)
-    until(pid.exists)
+    until(pid.exists, "it runs")
     kill(first)
-    until(lambda: gone(int(pid.read_text())))
+    until(lambda: gone(int(pid.read_text())), "it is gone")
     assert run("command", again=True, options=options).code == "TIMED_OUT"
 
 
@@ -434,7 +428,7 @@ def test_a_successor_without_time_to_wait_says_that_it_runs(run, engine, tmp_pat
     mark = tmp_path / "mark"
     options = shell(f"touch {mark}; sleep 2", repeat="safe")
     first = engine(options)
-    until(mark.exists)
+    until(mark.exists, "it runs")
     kill(first)
     outcome = run("command", again=True, seconds=0.2, options=options)
     assert (outcome.result, outcome.code) == (Result.UNCLEAR, "RUNNING")
@@ -446,13 +440,13 @@ def test_when_the_runner_was_killed_too_repeat_decides(run, engine, base, tmp_pa
     count = tmp_path / "count"
     options = shell(f"echo $$ >>{count}; test $(wc -l <{count}) -gt 1 || sleep 60", repeat=repeat)
     first = engine(options)
-    until(lambda: count.exists() and count.read_text().endswith("\n"))
+    until(lambda: count.exists() and count.read_text().endswith("\n"), "it runs")
     kill(first)
     begun = runner.read(base + runner.BEGUN)
     assert begun is not None
     os.kill(begun["pid"], signal.SIGKILL)
     # a command without a runner would have no limit
-    until(lambda: gone(int(count.read_text().splitlines()[0])))
+    until(lambda: gone(int(count.read_text().splitlines()[0])), "it is gone")
     outcome = run("command", again=True, options=options)
     times = len(count.read_text().splitlines())
     if repeat == "ask":
@@ -490,7 +484,7 @@ def test_a_runner_that_is_asked_to_stop_goes_on(run, engine, base, tmp_path):
     mark = tmp_path / "mark"
     options = shell(f"touch {mark}; sleep 1; echo fine")
     first = engine(options)
-    until(mark.exists)
+    until(mark.exists, "it runs")
     kill(first)
     begun = runner.read(base + runner.BEGUN)
     assert begun is not None
