@@ -18,6 +18,8 @@ _COLD = ("ACTIVE", "SHUTOFF")
 _EVACUATED = ("ACTIVE", "SHUTOFF", "ERROR")
 #: What Nova stops: an ERROR may be of anything but the server itself.
 _STOPPED_FROM = ("ACTIVE", "ERROR")
+#: Nova's power state of a server that does not run, whatever its status.
+_POWERED_OFF = 4
 
 _MOVING = frozenset(
     {
@@ -180,6 +182,8 @@ def stop(cloud: Cloud, step: Step, again: bool) -> Outcome:
         return Outcome(Result.DONE, facts | {"already": not ours})
     if again and _asked_by_us(cloud, server, "stop"):
         return Outcome(Result.DONE, facts)
+    # in ERROR it may be down already; what did not run is not started again afterwards
+    facts["already"] = server.get("OS-EXT-STS:power_state") == _POWERED_OFF
     return _unfit(facts, _STOPPED_FROM) or outcome(
         cloud.actions.act(server["id"], "os-stop"), facts
     )

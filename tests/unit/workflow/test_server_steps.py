@@ -425,6 +425,15 @@ def test_server_that_its_owner_stopped_is_not_ours_to_start(stage, after):
     assert (ended.result, ended.facts["already"]) == (Result.DONE, True)
 
 
+@pytest.mark.parametrize(("server", "was_off"), [("solo", False), ("off", True)])
+def test_server_in_error_is_ours_to_start_only_where_it_ran(stage, server, was_off):
+    stage.admin.servers.reset_state(stage.id(server), "error")
+    with stage.calls() as calls:
+        ended = do(stage, StepKind.STOP_SERVER, server)
+    assert (ended.result, ended.facts["already"]) == (Result.DONE, was_off)
+    assert calls == [GET, post("os-stop")]
+
+
 def test_resize_that_is_being_confirmed_is_not_confirmed_again(stage):
     stage.fault(method="POST", action="confirmResize", lost="timeout", after=True)
     assert do(stage, StepKind.CONFIRM_RESIZE, "resized").result is Result.UNCLEAR
