@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test test-full test-cloud bench docs lint format venv .venv clean
+.PHONY: help demo test test-full test-cloud test-cloud-full bench docs lint format venv .venv clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make test        the tests; databases and brokers where they can be reached"
 	@echo "make test-full   the long ones with all their figures"
 	@echo "make test-cloud  end to end on a real OpenStack (root on Debian 12)"
+	@echo "make test-cloud-full  and hold the simulated cloud against it"
 	@echo "make bench       measurements; one JSON line each"
 	@echo "make docs lint format"
 
@@ -49,6 +50,9 @@ test-full: $(VENV)/.test
 
 test-cloud:
 	tools/test-cloud $(ARGS)
+
+test-cloud-full:
+	tools/test-cloud --full $(ARGS)
 
 bench: $(VENV)/.test
 	$(BIN)/python -m bench $(ARGS)

@@ -13,7 +13,7 @@ def look(host: str) -> dict[str, Any]:
     """What Nova and Placement say is on a host."""
     admin = stack.session("admin", project="admin")
     nova = stack.Service(admin, "compute", stack.NOVA_VERSION)
-    placement = stack.Service(admin, "placement", "1.29")
+    placement = stack.Service(admin, "placement", stack.PLACEMENT_VERSION)
     (service,) = nova.get(f"/os-services?binary=nova-compute&host={host}")["services"]
     servers = nova.get(f"/servers/detail?all_tenants=1&host={host}")["servers"]
     migrations = nova.get(f"/os-migrations?host={host}")["migrations"]

@@ -1,6 +1,7 @@
 """craton-maintenance as an operator runs it: its own database, an API and an engine process."""
 
 import configparser
+import contextlib
 import os
 import pathlib
 import shutil
@@ -8,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import pymysql
@@ -216,6 +218,15 @@ class Installation:
         process = self._running.pop(part)
         process.send_signal(signal.SIGKILL)
         process.wait()
+
+    @contextlib.contextmanager
+    def away(self, part: str) -> Iterator[None]:
+        """Killed, and started again afterwards, whatever happens meanwhile."""
+        self.kill(part)
+        try:
+            yield
+        finally:
+            self.start(part)
 
     def restart(self, part: str) -> None:
         """End a part in good order and start it, with the settings of now."""

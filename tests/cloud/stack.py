@@ -30,6 +30,7 @@ FOLDER = pathlib.Path(os.environ.get("TESTCLOUD_DIR", "/var/tmp/testcloud"))
 
 #: 2.74 takes ``host`` at boot, 2.87 is the last that asks no compute for its uptime.
 NOVA_VERSION = "2.87"
+PLACEMENT_VERSION = "1.29"
 
 #: States of migrations that are over.
 SETTLED = frozenset({"completed", "confirmed", "reverted", "error", "failed", "cancelled"})
@@ -200,6 +201,7 @@ class Compute:
 
     def __init__(self, admin: Session):
         self._nova = Service(admin, "compute", NOVA_VERSION)
+        self._placement = Service(admin, "placement", PLACEMENT_VERSION)
         self._image = Service(admin, "image").get("/v2/images?name=blank")["images"][0]["id"]
         flavors = self._nova.get("/flavors")["flavors"]
         self._flavor = next(flavor["id"] for flavor in flavors if flavor["name"] == "tiny")
@@ -234,6 +236,23 @@ class Compute:
 
     def enable(self, host: str) -> None:
         self._nova.call("PUT", f"/os-services/{self._service(host)}", json={"status": "enabled"})
+
+    def open_up(self, host: str) -> None:
+        """Enable a host, and see to it that servers can be booted there.
+
+        Where much is going on on a host nova-compute may fail to take its trait back, and
+        tries again only a minute later.
+        """
+
+        def look() -> bool:
+            self.enable(host)
+            return "COMPUTE_STATUS_DISABLED" not in self._traits(host)
+
+        until(look, f"{host} open for servers", 60.0, 0.5)
+
+    def _traits(self, host: str) -> list[str]:
+        (found,) = self._placement.get(f"/resource_providers?name={host}")["resource_providers"]
+        return self._placement.get(f"/resource_providers/{found['uuid']}/traits")["traits"]
 
     def _service(self, host: str) -> str:
         listed = self._nova.get(f"/os-services?binary=nova-compute&host={host}")["services"]

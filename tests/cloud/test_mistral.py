@@ -268,9 +268,8 @@ def test_an_engine_of_ours_and_mistral_s_die_at_once(
     mistral.kill(mistral.SERVER)
     session = begin(hosts[2], "works")
     session.until_blocked("SERVICE_UNAVAILABLE")
-    installation.kill("engine")
-    mistral.start()
-    installation.start("engine")
+    with installation.away("engine"):
+        mistral.start()
     session.until_done(SOON)
     assert _execution_of(ours, session)["state"] == "SUCCESS"
     assert _said(listener, session) == ["begun", "ended"]

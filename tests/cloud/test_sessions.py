@@ -87,8 +87,8 @@ def _lasted(detail: dict[str, Any]) -> float:
 
 def _kill(installation: Installation) -> None:
     """The engine crashes, and is started again."""
-    installation.kill("engine")
-    installation.start("engine")
+    with installation.away("engine"):
+        pass
 
 
 def _assert_own_only(heard: list[Heard], application: Application, crowd, *more: str) -> None:
@@ -164,11 +164,10 @@ def test_an_engine_that_is_killed_again_and_again_comes_to_the_end(
         # a server is under way
         session.until_server(slow.id, "acting", seconds=200.0)
         until(lambda: compute.unfinished(slow.id), "the migration of a server", 60.0)
-        installation.kill("engine")
-        compute.enable(slow_host)
-        late = compute.boot(beta.booter, "maintenance-test-late", slow_host)
-        compute.active(late)
-        installation.start("engine")
+        with installation.away("engine"):
+            compute.open_up(slow_host)
+            late = compute.boot(beta.booter, "maintenance-test-late", slow_host)
+            compute.active(late)
         # a host is worked on, or comes back from it
         session.until_host(slow_host, "in_maintenance", "verifying", seconds=200.0)
         _kill(installation)
