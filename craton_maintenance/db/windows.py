@@ -267,9 +267,10 @@ def due(connection: sa.Connection, now: dt.datetime, limit: int) -> Sequence[str
     )
 
 
-def next_due(connection: sa.Connection) -> dt.datetime | None:
-    """When the clock changes a window next."""
-    return connection.execute(_NEXT_DUE).scalar_one()
+def next_due(connection: sa.Connection, after: dt.datetime | None = None) -> dt.datetime | None:
+    """When the clock changes a window next, or changes one after a moment."""
+    query = _NEXT_DUE if after is None else _NEXT_DUE.where(windows.c.due_at > after)
+    return connection.execute(query).scalar_one()
 
 
 def unfinished(connection: sa.Connection) -> Sequence[str]:

@@ -4,6 +4,7 @@ from functools import partial
 
 from craton_maintenance.db import nova as inventory
 from craton_maintenance.db import windows as store
+from craton_maintenance.engine.setbacks import OF_THE_DATABASE, Setbacks
 from craton_maintenance.service import Service
 
 #: Windows that one look deals with.
@@ -15,6 +16,7 @@ class Clock:
 
     def __init__(self, service: Service) -> None:
         self._service = service
+        self._setbacks = Setbacks("window")
 
     def work(self) -> float:
         """A worker's ``work``.
@@ -22,18 +24,35 @@ class Clock:
         :returns: seconds until a window is due, or until the next look
         """
         service = self._service
+        now = service.clock()
         with service.database.read() as connection:
-            due = store.due(connection, service.clock(), _AT_ONCE)
-        for window_id in due:
-            service.database.write(partial(service.windows.advance, window_id=window_id))
-        if len(due) == _AT_ONCE:
+            due = store.due(connection, now, _AT_ONCE + len(self._setbacks))
+        self._setbacks.keep(due, now)
+        ready = [window_id for window_id in due if self._setbacks.may(window_id, now)]
+        for window_id in ready:
+            self._advance(window_id)
+        if len(ready) >= _AT_ONCE:
             return 0.0
         with service.database.read() as connection:
-            upcoming = store.next_due(connection)
-        poll = service.conf.engine.poll_seconds
-        if upcoming is None:
-            return poll
-        return min(poll, max(0.0, (upcoming - service.clock()).total_seconds()))
+            # one that fails stays due: it must not hide the next
+            upcoming = store.next_due(connection, now if self._setbacks else None)
+        pause = service.conf.engine.poll_seconds
+        for moment in (upcoming, *self._setbacks.again()):
+            if moment is not None:
+                pause = min(pause, max(0.0, (moment - service.clock()).total_seconds()))
+        return pause
+
+    def _advance(self, window_id: str) -> None:
+        """Advance; a fault that one window meets must not keep others waiting."""
+        service = self._service
+        try:
+            service.database.write(partial(service.windows.advance, window_id=window_id))
+        except OF_THE_DATABASE:
+            raise  # everybody's trouble
+        except Exception as error:
+            self._setbacks.failed(window_id, error, service.clock())
+            return
+        self._setbacks.worked(window_id)
 
 
 class Follower:
@@ -47,13 +66,24 @@ class Follower:
 
         Marked as done only at the end, with the generations seen at the beginning:
         a change meanwhile, or a crash, has it done again, which is harmless.
+
+        :raises ExceptionGroup: faults that windows met; all others are up to date
         """
         service = self._service
         with service.database.read() as connection:
             generations = inventory.unresolved(connection)
             unfinished = store.unfinished(connection) if generations else ()
+        faults = []
         for window_id in unfinished:
-            service.database.write(partial(service.windows.refresh, window_id=window_id))
+            try:
+                service.database.write(partial(service.windows.refresh, window_id=window_id))
+            except OF_THE_DATABASE:
+                raise  # everybody's trouble
+            except Exception as error:
+                error.add_note(f"window {window_id}")
+                faults.append(error)
+        if faults:
+            raise ExceptionGroup("windows that can't be brought up to date", faults)
         if generations:
             service.database.write(
                 lambda transaction: inventory.resolved(transaction, generations)

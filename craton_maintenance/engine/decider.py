@@ -3,10 +3,8 @@
 import datetime as dt
 from functools import partial
 
-from sqlalchemy import exc
-
 from craton_maintenance.db import session_inputs
-from craton_maintenance.engine.watcher import LOG
+from craton_maintenance.engine.setbacks import OF_THE_DATABASE, Setbacks
 from craton_maintenance.service import Service
 
 #: Sessions that one look deals with.
@@ -14,12 +12,6 @@ _SESSIONS = 100
 
 #: For how long answers are gathered: so many times as long as it took to decide last.
 _REST, _LONGEST_REST = 3, dt.timedelta(seconds=3)
-
-#: Errors that are no fault of the session that met them.
-_OF_THE_DATABASE = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
-
-#: Seconds between tries of a decision that fails.
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 
 
 class Decider:
@@ -33,8 +25,7 @@ class Decider:
         self._service = service
         #: by session, when answers are decided on again
         self._rests: dict[str, dt.datetime] = {}
-        #: by session whose decisions fail: what was wrong, the pause, and when it is tried again
-        self._failing: dict[str, tuple[str, float, dt.datetime]] = {}
+        self._setbacks = Setbacks("session")
 
     def work(self) -> float:
         """A worker's ``work``.
@@ -44,16 +35,14 @@ class Decider:
         service = self._service
         now = service.clock()
         with service.database.read() as connection:
-            waiting = session_inputs.to_decide(connection, now, _SESSIONS + len(self._failing))
+            waiting = session_inputs.to_decide(connection, now, _SESSIONS + len(self._setbacks))
         self._rests = {one: until for one, until in self._rests.items() if one in waiting}
-        self._failing = {
-            one: kept for one, kept in self._failing.items() if one in waiting or kept[2] > now
-        }
+        self._setbacks.keep(waiting, now)
         ready = [
             session_id
             for session_id, may_rest in sorted(waiting.items())
             if (not may_rest or self._rests.get(session_id, now) <= now)
-            and (session_id not in self._failing or self._failing[session_id][2] <= now)
+            and self._setbacks.may(session_id, now)
         ]
         for session_id in ready:
             self._decide(session_id)
@@ -62,8 +51,7 @@ class Decider:
         with service.database.read() as connection:
             due = session_inputs.next_due(connection)
         pause = service.conf.engine.poll_seconds
-        again = (moment for _, _, moment in self._failing.values())
-        for moment in (due, *self._rests.values(), *again):
+        for moment in (due, *self._rests.values(), *self._setbacks.again()):
             if moment is not None:
                 pause = min(pause, max(0.0, (moment - service.clock()).total_seconds()))
         return pause
@@ -74,24 +62,20 @@ class Decider:
         began = service.clock()
         try:
             service.database.write(partial(service.sessions.decide, session_id=session_id))
-        except _OF_THE_DATABASE:
+        except OF_THE_DATABASE:
             raise  # everybody's trouble
         except Exception as error:
             self._failed(session_id, error)
             return
-        self._failing.pop(session_id, None)
+        self._setbacks.worked(session_id)
         ended = service.clock()
         self._rests[session_id] = ended + min((ended - began) * _REST, _LONGEST_REST)
 
     def _failed(self, session_id: str, error: Exception) -> None:
         """Log it, name it among what the session waits for, and try again later."""
-        service, words = self._service, f"{type(error).__name__}: {error}"
-        last, pause, _ = self._failing.get(session_id, ("", 0.0, None))
-        LOG.error("session %s: %s", session_id, words, exc_info=None if words == last else error)
-        pause = min(2 * pause, _LONGEST_PAUSE) or _FIRST_PAUSE
+        service = self._service
         now = service.clock()
-        again_at = now + dt.timedelta(seconds=pause)
-        self._failing[session_id] = words, pause, again_at
+        again_at = self._setbacks.failed(session_id, error, now)
         said = f"a decision has failed ({type(error).__name__}): the engine's log has it"
         service.database.write(
             lambda transaction: session_inputs.cannot_decide(

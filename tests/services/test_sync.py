@@ -4,10 +4,11 @@ import pytest
 
 from craton_maintenance import simcloud
 from craton_maintenance.db import migrate, nova
-from craton_maintenance.db.database import Database
+from craton_maintenance.db.database import Database, Transaction
 from craton_maintenance.engine.clock import Follower
 from craton_maintenance.inventory.sync import Sync
 from craton_maintenance.nova.credentials import Region
+from craton_maintenance.windows.service import Windows
 from tests.support import craton, databases, deployment, history
 from tests.support.deployment import REGION
 from tests.support.statements import counted
@@ -125,6 +126,37 @@ def test_windows_follow_a_server_that_moved(service):
     assert deployment.api(service).get(path)["servers_count"] == 1
     with service.database.read() as connection:
         assert nova.unresolved(connection) == {}
+
+
+def test_a_window_that_can_not_follow_holds_up_no_other(service, monkeypatch):
+    fleet = simcloud.Fleet(name="moves").add_project("alpha").add_flavor("tiny")
+    fleet.add_hosts(["compute-01", "compute-02"]).add_server("one", "alpha", "compute-01")
+    cloud = simcloud.Cloud(fleet.complete(), clock=simcloud.VirtualClock())
+    sync, operator = Sync(service, _region(cloud), may_create=False), deployment.api(service)
+    sync.run()
+    ill, well = (operator.set_window([host])["id"] for host in ("compute-01", "compute-02"))
+    cloud.server_named("one").host = "compute-02"
+    sync.run()
+    refresh = Windows.refresh
+
+    def fails(windows: Windows, transaction: Transaction, window_id: str) -> None:
+        if window_id == ill:
+            raise KeyError("a fault of ours")
+        refresh(windows, transaction, window_id)
+
+    monkeypatch.setattr(Windows, "refresh", fails)
+    with pytest.raises(ExceptionGroup) as caught:
+        Follower(service).work()
+    assert [error.__notes__ for error in caught.value.exceptions] == [[f"window {ill}"]]
+
+    def servers(window: str) -> int:
+        return operator.get(f"/v1/maintenance-windows/{window}")["servers_count"]
+
+    assert (servers(ill), servers(well)) == (1, 1)
+    # it is not given up
+    monkeypatch.undo()
+    Follower(service).work()
+    assert (servers(ill), servers(well)) == (0, 1)
 
 
 def _inventory(database: Database) -> tuple[object, object, int]:

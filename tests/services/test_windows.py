@@ -1,8 +1,12 @@
 """Windows on real databases: what happens to one, and what happens to many at once."""
 
 import datetime as dt
+import logging
 
+from craton_maintenance.db.database import Transaction
 from craton_maintenance.engine.clock import Clock as ClockWorker
+from craton_maintenance.service import utcnow
+from craton_maintenance.windows.service import Windows
 from tests.support import deployment, history
 from tests.support.waiting import together
 
@@ -64,6 +68,40 @@ def test_the_clock_opens_and_closes_a_window_once_however_many_engines_look(
     clock.forward(hours=2)
     together([ClockWorker(service).work] * 4)
     assert history.told(service.database, "beta", window["id"]) == ["created", "opened", "closed"]
+
+
+def test_a_window_that_can_not_be_opened_holds_up_no_other(database, monkeypatch, caplog):
+    now = [utcnow()]
+    service = deployment.service(database, lambda: now[0])
+    operator, worker = deployment.api(service), ClockWorker(service)
+    ill = operator.set_window(["compute-01"], **_tomorrow(service))["id"]
+    well = operator.set_window(["compute-02"], **_tomorrow(service))["id"]
+    advance = Windows.advance
+
+    def fails(windows: Windows, transaction: Transaction, window_id: str) -> object:
+        if window_id == ill:
+            raise KeyError("a fault of ours")
+        return advance(windows, transaction, window_id)
+
+    def later(**more: float) -> float:
+        now[0] += dt.timedelta(**more)
+        return worker.work()
+
+    monkeypatch.setattr(Windows, "advance", fails)
+    with caplog.at_level(logging.ERROR):
+        assert later(days=1) == min(1.0, service.conf.engine.poll_seconds)
+        assert history.told(service.database, "alpha", well) == ["created", "opened"]
+        # tried again after a pause, which grows
+        later(seconds=0.5)
+        later(seconds=0.5)
+    said = f"window {ill}: KeyError: 'a fault of ours'"
+    assert [one.getMessage() for one in caplog.records] == [said] * 2
+    assert [bool(one.exc_info) for one in caplog.records] == [True, False]
+    monkeypatch.undo()
+    later(seconds=1)
+    assert history.told(service.database, "alpha", ill) == ["created"]
+    later(seconds=1)
+    assert history.told(service.database, "alpha", ill) == ["created", "opened"]
 
 
 def test_of_windows_set_on_one_host_at_once_exactly_one_wins(service, operator):
