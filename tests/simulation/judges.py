@@ -23,6 +23,8 @@ _MOVES = frozenset({"os-migrateLive", "migrate", "evacuate"})
 
 #: States of servers that may be left on a host that is worked on: nothing of them runs.
 _AT_REST = frozenset({"stopped", "suspended"})
+#: Nova's power state of a server that does not run.
+_POWERED_OFF = 4
 
 
 @dataclasses.dataclass
@@ -87,6 +89,8 @@ class Judge:
         self.begun: Counter[str] = Counter()
         #: servers that we have stopped, and where they were then
         self.stopped: dict[str, str | None] = {}
+        #: those of them that did not run before, whatever their status: they need no start
+        self.were_down: set[str] = set()
         #: those of them that a session which is over has left so: they are their owners'
         self.left_down: set[str] = set()
         self.offloaded: set[str] = set()
@@ -108,7 +112,16 @@ class Judge:
             self._by_others(call)
             return None
         self._last.append((call, self.step))
+        if call.action == "os-stop":
+            self._note_power(call.params["server"])
         return "; ".join(self._objections(call)) or None
+
+    def _note_power(self, server_id: str) -> None:
+        server = self.cloud.servers.get(server_id)
+        if server is not None and server.power_state == _POWERED_OFF:
+            self.were_down.add(server_id)
+        elif server_id not in self.stopped:
+            self.were_down.discard(server_id)
 
     def _learn(self) -> None:
         """Take in what came of the calls before."""

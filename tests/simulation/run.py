@@ -608,6 +608,8 @@ class Simulation(World):
             ]
             if host is not None and self.judge.was_moved_by_others(server, host):
                 continue
+            if server in self.judge.were_down:
+                continue
             if not set(states) & {"retired", "failed"} and not self._is_given_up(server):
                 raise Failed(f"{self.names([server])} was stopped by us, and not started again")
 
