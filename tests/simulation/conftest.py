@@ -7,7 +7,20 @@ import os
 _SAMPLE, _FULL = 100, 10_000
 
 #: Each of these has found something once.
-REGRESSIONS: tuple[int, ...] = (532, 798, 1832, 2044, 2088, 2101, 2145, 2178, 2228, 3098, 3923, 4100)
+REGRESSIONS: tuple[int, ...] = (
+    532,
+    798,
+    1832,
+    2044,
+    2088,
+    2101,
+    2145,
+    2178,
+    2228,
+    3098,
+    3923,
+    4100,
+)
 
 
 def seeds() -> list[int]:
