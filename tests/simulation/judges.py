@@ -7,7 +7,7 @@ of us.  It never looks into our tables: what they say may be what is wrong.
 import dataclasses
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from typing import Any
 
 from craton_maintenance.simcloud.calls import CallRecord
@@ -327,13 +327,19 @@ class Judge:
             found.append(f"I2: work on {host} begins outside of its window")
         return found
 
-    def host_work(self, host: str) -> list[str]:
-        """Objections to something being done to a host now."""
+    def host_work(self, host: str, goes_on: bool = False) -> list[str]:
+        """Objections to something being done to a host now.
+
+        :param goes_on: it is under way since the host was empty; what owners do meanwhile to
+            servers that were left there is theirs
+        """
         self._learn()
         known = self.in_work.get(host, set())
-        return self._work(host, known, begins=False)
+        return self._work(host, known, begins=False, left=known if goes_on else frozenset())
 
-    def _work(self, host: str, known: set[str], begins: bool) -> list[str]:
+    def _work(
+        self, host: str, known: Set[str], begins: bool, left: Set[str] = frozenset()
+    ) -> list[str]:
         cloud, now = self.cloud, self.clock()
         found: list[str] = []
         there = {server.id for server in cloud.servers_on(host)}
@@ -355,11 +361,13 @@ class Judge:
             if one.status in UNFINISHED
             and host in (one.source, one.dest)
             and one.server_id in cloud.servers
+            and (one.server_id not in left or one.user_id == self.us)
         ]
+        theirs = {one.uuid for one in cloud.migrations.values() if one.server_id in left}
         found += [
             f"I3: work on {host} with an allocation of {consumer}"
             for consumer in cloud.hosts[host].consumers
-            if consumer not in there
+            if consumer not in there | theirs
         ]
         return found
 

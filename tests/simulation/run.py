@@ -677,7 +677,7 @@ class Simulation(World):
         """An operator works on a host, as a session in work has asked for."""
         found = next(one for key, one in self.latest[session_id].hosts.items() if key.name == host)
         if found.state.value == "in_maintenance":
-            self.violations += self.judge.host_work(host)
+            self.violations += self.judge.host_work(host, goes_on=True)
 
     def killing_fault(self, after: bool, method: str) -> simcloud.Fault:
         """The next such call of ours kills the engine that makes it."""
