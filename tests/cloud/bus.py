@@ -3,12 +3,14 @@
 import contextlib
 import dataclasses
 import datetime as dt
+import gc
 import json
 import select
 import socket
 import threading
 import urllib.parse
 import uuid
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -128,6 +130,13 @@ class Tap:
                 with contextlib.suppress(OSError):
                     self._connection.release()
                 self._listen()
+
+
+def forget_lost_connections() -> None:
+    """Clients of the broker in this process leave sockets behind that it has reset."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def consumers(transport_url: str, queue: str) -> int:

@@ -39,6 +39,13 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("needs the real OpenStack of tools/testcloud: run `make test-cloud`")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish() -> None:
+    if _enabled():
+        # with everything that was open while the broker was restarted
+        bus.forget_lost_connections()
+
+
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:

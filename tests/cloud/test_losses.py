@@ -5,12 +5,10 @@ database is a server of its own.  The broker is everybody's: when it is stopped,
 Ceilometer and Aodh lose it too.  Mistral's loss is in ``test_mistral.py``.
 """
 
-import gc
 import json
 import pathlib
 import threading
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,7 +17,7 @@ import requests
 
 from tests.support.waiting import until
 
-from . import parts, service, stack
+from . import bus, parts, service, stack
 from .applications import Application, states
 from .parties import Api, Party
 from .parts import Doors, Fragile, MariaDb
@@ -187,7 +185,7 @@ def test_the_broker_is_restarted_for_everybody_and_keystone_goes_away(
         until(lambda: not fragile.readiness().get("ready"), "readiness says so", 60.0, 0.2)
     finally:
         parts.rabbitmq("start_app")
-    _forget_lost_connections()
+    bus.forget_lost_connections()
     fragile.wait_ready(90.0)
     until(lambda: _are_up(compute), "every nova-compute up again", 120.0, 0.5)
     gate.set()
@@ -209,13 +207,6 @@ def test_the_broker_is_restarted_for_everybody_and_keystone_goes_away(
     heard = states(applications["alpha"].of(session.id))
     assert heard[-1] == "MAINTENANCE_COMPLETE"
     assert "INSTANCE_ACTION_DONE" in heard
-
-
-def _forget_lost_connections() -> None:
-    """Clients of the broker in this process leave sockets behind that it has reset."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
 
 
 def _are_up(compute: stack.Compute) -> bool:

@@ -36,6 +36,8 @@ class Operator:
     def look_after(self, session: Session) -> None:
         """Nothing has happened for a while."""
         world = self._world
+        if not world.is_anybody_there():
+            return  # no engine could have named what it waits for
         blockers = self._blockers(session.id)
         world.note(f"operator looks: {session.state} {[one['code'] for one in blockers]}")
         if not blockers and session.state is not State.PAUSED:

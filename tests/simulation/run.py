@@ -402,7 +402,7 @@ class Simulation(World):
         finally:
             self._acting.remove(engine)
 
-    def _is_anybody_there(self) -> bool:
+    def is_anybody_there(self) -> bool:
         return any(engine.frozen_until <= self.elapsed for engine in self.engines)
 
     def _restart(self) -> None:
@@ -444,7 +444,7 @@ class Simulation(World):
                 self._look()
                 if self._is_over():
                     break
-                if self.service.session_news.is_set() and self._is_anybody_there():
+                if self.service.session_news.is_set() and self.is_anybody_there():
                     continue
                 self.pass_to(self._next())
             else:
