@@ -12,8 +12,8 @@ help:
 	@echo "make demo        the main job on embedded parts, live, in twenty seconds"
 	@echo "make test        the tests; databases and brokers where they can be reached"
 	@echo "make test-full   the long ones with all their figures"
-	@echo "make test-cloud  end to end on a real OpenStack (root on Debian 12)"
-	@echo "make test-cloud-full  and hold the simulated cloud against it"
+	@echo "make test-cloud  the journeys on a real OpenStack (root on Debian 12)"
+	@echo "make test-cloud-full  everything there, and the simulated cloud beside it"
 	@echo "make bench       measurements; one JSON line each"
 	@echo "make docs lint format"
 

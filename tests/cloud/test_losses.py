@@ -173,6 +173,7 @@ def test_an_alarm_that_does_not_ring_and_a_nova_that_answers_503(
     figures.append(f"nova-api away: {blocker['code']} {blocker['words'][:80]}")
 
 
+@pytest.mark.journey
 def test_the_broker_is_restarted_for_everybody_and_keystone_goes_away(
     begin, applications, gate, fragile, doors, fleet, hosts, compute, alpha
 ):

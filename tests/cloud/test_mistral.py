@@ -178,6 +178,7 @@ def test_the_examples_are_valid(name):
     assert user.validate(mistral.EXAMPLES[name].read_text()) == {"valid": True}
 
 
+@pytest.mark.journey
 @pytest.mark.parametrize("heard", [False, True], ids=["asked", "heard"])
 def test_work_on_a_host_is_done_by_mistral(
     heard, begin, ours, listener, installation, hosts, services_stay, figures
@@ -310,6 +311,7 @@ def afresh() -> Iterator[Callable[[], None]]:
     begin_anew()
 
 
+@pytest.mark.journey
 def test_a_project_has_mistral_answer_for_it(
     begin, afresh, alpha, listener, compute, hosts, fleet, services_stay, at_home, figures
 ):
@@ -350,6 +352,7 @@ def test_a_project_has_mistral_answer_for_it(
     )
 
 
+@pytest.mark.journey
 def test_an_operator_has_mistral_empty_hosts(
     afresh, installation, operator, windows, compute, hosts, fleet, at_home, figures
 ):

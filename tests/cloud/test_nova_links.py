@@ -10,7 +10,7 @@ from tests.support.waiting import until
 
 from . import nova_api, stack
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.journey]
 
 #: Microversions before, at, and after those where these answers changed their shape.
 VERSIONS = ("2.1", "2.53", "2.69", "2.93")

@@ -99,6 +99,7 @@ def _assert_own_only(heard: list[Heard], application: Application, crowd, *more:
         assert one.servers <= own
 
 
+@pytest.mark.journey
 def test_the_whole_cloud_is_maintained(
     begin, applications, crowd, compute, installation, hosts, alpha, beta, figures
 ):
@@ -147,6 +148,7 @@ def test_the_whole_cloud_is_maintained(
     )
 
 
+@pytest.mark.journey
 def test_an_engine_that_is_killed_again_and_again_comes_to_the_end(
     begin, applications, crowd, compute, installation, hosts, alpha, beta, services_stay, figures
 ):
@@ -198,6 +200,7 @@ def test_an_engine_that_is_killed_again_and_again_comes_to_the_end(
 # -- a resize that nobody has confirmed ----------------------------------------------
 
 
+@pytest.mark.journey
 def test_an_unconfirmed_resize_waits_for_its_owner(
     begin, crowd, compute, beta, hosts, services_stay, installation
 ):
@@ -225,6 +228,7 @@ def test_an_unconfirmed_resize_waits_for_its_owner(
     assert_empty(worked_on(installation, session))
 
 
+@pytest.mark.journey
 def test_an_unconfirmed_resize_is_confirmed_by_policy(
     begin, applications, crowd, compute, beta, hosts, services_stay, installation
 ):
@@ -256,6 +260,7 @@ def test_an_unconfirmed_resize_is_confirmed_by_policy(
 # -- what breaks ---------------------------------------------------------------------
 
 
+@pytest.mark.journey
 def test_a_host_that_dies_while_it_is_drained(
     begin, applications, crowd, compute, hosts, services_stay, installation, figures
 ):

@@ -19,7 +19,7 @@ from tests.support.waiting import until
 from .rca import DEDUCED, Hook, Vitrage
 from .sessions import OVER, Session
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.journey]
 
 TEMPLATE = pathlib.Path(craton_maintenance_vitrage.__file__).parent / "templates/host_down.yaml"
 

@@ -7,7 +7,7 @@ import pytest
 from .conftest import CREATED, REASON
 from .parties import Party
 
-pytestmark = pytest.mark.cloud
+pytestmark = [pytest.mark.cloud, pytest.mark.journey]
 
 CANCELLED = "maintenance.window.cancelled"
 
