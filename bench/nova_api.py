@@ -13,7 +13,6 @@ import contextlib
 import hashlib
 import http.server
 import json
-import statistics
 import threading
 import uuid
 from collections.abc import Iterator
@@ -73,12 +72,10 @@ def run() -> Iterator[Result]:
                 },
                 _ROUNDS,
             )
-            yield Result(
-                f"{_SERVERS:,} servers through the real nova-api, {what}: median time",
-                statistics.median(times["with"]) * 1000,
-                "ms",
-                baseline=statistics.median(times["without"]) * 1000,
-                ratio=measure.median_ratio(times["without"], times["with"]),
+            yield Result.of_times(
+                f"{_SERVERS:,} servers through the real nova-api, {what}",
+                times["with"],
+                times["without"],
                 ratio_at_least=least,
             )
 

@@ -90,12 +90,10 @@ def _page(kind: str, url: str, path: str, bare: str) -> Iterator[Result]:
         ratio_at_least=0.5 if kind == "mariadb" else None,
         quoted=quoted,
     )
-    yield Result(
-        f"page of 30 of 10,000 {name}, {kind}: median time",
-        statistics.median(times["ours"]) * 1000,
-        "ms",
-        baseline=statistics.median(times["bare"]) * 1000,
-        ratio=measure.median_ratio(times["bare"], times["ours"]),
+    yield Result.of_times(
+        f"page of 30 of 10,000 {name}, {kind}",
+        times["ours"],
+        times["bare"],
         quoted=quoted,
     )
 

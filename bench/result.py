@@ -2,8 +2,11 @@
 
 import dataclasses
 import json
+import statistics
 import sys
-from typing import Any
+from typing import Any, Self
+
+from bench import measure
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -28,6 +31,18 @@ class Result:
     #: whatever helps to read the figure
     more: dict[str, Any] = dataclasses.field(default_factory=dict)
     quoted: str | None = None
+
+    @classmethod
+    def of_times(cls, name: str, ours: list[float], baseline: list[float], **more: Any) -> Self:
+        """The median time, in ms, of measurements in seconds that were taken in turns."""
+        return cls(
+            f"{name}: median time",
+            statistics.median(ours) * 1000,
+            "ms",
+            baseline=statistics.median(baseline) * 1000,
+            ratio=measure.median_ratio(baseline, ours),
+            **more,
+        )
 
     @property
     def target(self) -> str | None:
