@@ -84,6 +84,9 @@ class Judge:
         self.enabled_by_others: dict[str, dt.datetime] = {}
         #: hosts whose work was begun, and has not been returned from; what was on them then
         self.in_work: dict[str, set[str]] = {}
+        #: of these, hosts that somebody else has enabled since: what comes there is named, and
+        #: can't be kept from work that is under way
+        self.opened_in_work: set[str] = set()
         #: hosts that an operator has said to be off
         self.fenced: set[str] = set()
         self.begun: Counter[str] = Counter()
@@ -144,6 +147,7 @@ class Judge:
                 elif status == "enabled":
                     self.disabled.pop(host, None)
                     self.in_work.pop(host, None)
+                    self.opened_in_work.discard(host)
         self._last.clear()
         for server in list(self.stopped):
             there = self.cloud.servers.get(server)
@@ -172,6 +176,7 @@ class Judge:
         """Somebody else has enabled or disabled a host."""
         if enabled:
             self.enabled_by_others[host] = self.clock()
+            self.opened_in_work |= {host} & self.in_work.keys()
             self.disabled.pop(host, None)
         elif host in self.disabled:
             # the reason is not ours any more
@@ -320,6 +325,7 @@ class Judge:
     def host_enters_work(self, session: str, host: str) -> list[str]:
         """Objections to calling a host empty, and ready to be worked on, now."""
         self._learn()
+        self.opened_in_work.discard(host)
         self.in_work[host] = {server.id for server in self.cloud.servers_on(host)}
         found = self._work(host, set(), begins=True)
         asked, now = self.sessions[session], self.clock()
@@ -334,6 +340,8 @@ class Judge:
             servers that were left there is theirs
         """
         self._learn()
+        if goes_on and host in self.opened_in_work:
+            return []
         known = self.in_work.get(host, set())
         return self._work(host, known, begins=False, left=known if goes_on else frozenset())
 
