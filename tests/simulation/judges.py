@@ -94,6 +94,8 @@ class Judge:
         self.stopped: dict[str, str | None] = {}
         #: those of them that did not run before, whatever their status: they need no start
         self.were_down: set[str] = set()
+        #: servers that ran when a session stopped them, and which one it was
+        self.ran: dict[str, str] = {}
         #: those of them that a session which is over has left so: they are their owners'
         self.left_down: set[str] = set()
         self.offloaded: set[str] = set()
@@ -125,6 +127,8 @@ class Judge:
             self.were_down.add(server_id)
         elif server_id not in self.stopped:
             self.were_down.discard(server_id)
+            if self.step is not None:
+                self.ran[server_id] = self.step[0]
 
     def _learn(self) -> None:
         """Take in what came of the calls before."""
@@ -379,13 +383,18 @@ class Judge:
         ]
         return found
 
-    def is_at_rest(self, host: str) -> bool:
-        """Whether nothing is on a host but what was to be left there.
+    def is_at_rest(self, host: str, session: str) -> bool:
+        """Whether nothing is on a host but what was to be left there by a session.
 
-        An owner may start its server again, on a host that is retired, too.
+        An owner may start its server again, on a host that is retired, too; and what another
+        session has found running there it has left so.
         """
         return all(
-            (server.vm_state in _AT_REST or self._started_by_its_owner(server))
+            (
+                server.vm_state in _AT_REST
+                or self._started_by_its_owner(server)
+                or self.ran.get(server.id, session) != session
+            )
             and self.may_stay(server)
             for server in self.cloud.servers_on(host)
         )

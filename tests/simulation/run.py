@@ -580,7 +580,7 @@ class Simulation(World):
             for key, host in session.hosts.items():
                 if host.state is not HostState.RETIRED or key.name not in self.judge.disabled:
                     continue
-                if not self.judge.is_at_rest(key.name):
+                if not self.judge.is_at_rest(key.name, session_id):
                     there = [(s.name, s.vm_state) for s in self.cloud.servers_on(key.name)]
                     raise Failed(f"I3: {key.name} is retired with servers on it: {there}")
             self._check_history(session)
