@@ -178,8 +178,10 @@ def test_the_examples_are_valid(name):
     assert user.validate(mistral.EXAMPLES[name].read_text()) == {"valid": True}
 
 
-@pytest.mark.journey
-@pytest.mark.parametrize("heard", [False, True], ids=["asked", "heard"])
+@pytest.mark.parametrize(
+    "heard",
+    [pytest.param(False, id="asked"), pytest.param(True, id="heard", marks=pytest.mark.journey)],
+)
 def test_work_on_a_host_is_done_by_mistral(
     heard, begin, ours, listener, installation, hosts, services_stay, figures
 ):

@@ -228,7 +228,6 @@ def test_an_unconfirmed_resize_waits_for_its_owner(
     assert_empty(worked_on(installation, session))
 
 
-@pytest.mark.journey
 def test_an_unconfirmed_resize_is_confirmed_by_policy(
     begin, applications, crowd, compute, beta, hosts, services_stay, installation
 ):

@@ -19,7 +19,7 @@ from tests.support.waiting import until
 from .rca import DEDUCED, Hook, Vitrage
 from .sessions import OVER, Session
 
-pytestmark = [pytest.mark.cloud, pytest.mark.journey]
+pytestmark = pytest.mark.cloud
 
 TEMPLATE = pathlib.Path(craton_maintenance_vitrage.__file__).parent / "templates/host_down.yaml"
 
@@ -163,6 +163,7 @@ def test_repeats_and_what_comes_late(tmp_path):
     assert (done.returncode, done.stdout) == (0, "all well\n"), done.stderr
 
 
+@pytest.mark.journey
 def test_faults_of_a_host_that_is_worked_on_reach_no_notifier(
     rca, template, topics, hooks, faults, begin, hosts, operator, figures
 ):
