@@ -413,7 +413,8 @@ class Simulation(World):
         """While one engine waits for an answer, the world goes on, and other engines work."""
         if len(self._acting) != 1:
             return
-        end = self.elapsed + seconds
+        # time passes in whole milliseconds: a sum that is a hair above would never come
+        end = round(self.elapsed + seconds, 3)
         look, self.must_look = self.must_look, False
         while self.elapsed < end:
             self.pass_to(min(end, self._next(), self.elapsed + 5.0))
