@@ -5,6 +5,7 @@ from functools import partial
 from craton_maintenance.db import nova as inventory
 from craton_maintenance.db import windows as store
 from craton_maintenance.engine.setbacks import OF_THE_DATABASE, Setbacks
+from craton_maintenance.engine.worker import seconds_until
 from craton_maintenance.service import Service
 
 #: Windows that one look deals with.
@@ -36,11 +37,8 @@ class Clock:
         with service.database.read() as connection:
             # one that fails stays due: it must not hide the next
             upcoming = store.next_due(connection, now if self._setbacks else None)
-        pause = service.conf.engine.poll_seconds
-        for moment in (upcoming, *self._setbacks.again()):
-            if moment is not None:
-                pause = min(pause, max(0.0, (moment - service.clock()).total_seconds()))
-        return pause
+        moments = (upcoming, *self._setbacks.again())
+        return seconds_until(moments, service.clock(), service.conf.engine.poll_seconds)
 
     def _advance(self, window_id: str) -> None:
         """Advance; a fault that one window meets must not keep others waiting."""

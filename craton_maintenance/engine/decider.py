@@ -5,6 +5,7 @@ from functools import partial
 
 from craton_maintenance.db import session_inputs
 from craton_maintenance.engine.setbacks import OF_THE_DATABASE, Setbacks
+from craton_maintenance.engine.worker import seconds_until
 from craton_maintenance.service import Service
 
 #: Sessions that one look deals with.
@@ -50,11 +51,8 @@ class Decider:
             return 0.0
         with service.database.read() as connection:
             due = session_inputs.next_due(connection)
-        pause = service.conf.engine.poll_seconds
-        for moment in (due, *self._rests.values(), *self._setbacks.again()):
-            if moment is not None:
-                pause = min(pause, max(0.0, (moment - service.clock()).total_seconds()))
-        return pause
+        moments = (due, *self._rests.values(), *self._setbacks.again())
+        return seconds_until(moments, service.clock(), service.conf.engine.poll_seconds)
 
     def _decide(self, session_id: str) -> None:
         """Decide; a fault that one session meets must not keep others waiting."""

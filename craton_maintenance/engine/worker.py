@@ -1,12 +1,19 @@
 """A thread that does one thing again and again, and survives its failures."""
 
+import datetime as dt
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 LOG = logging.getLogger(__name__)
 
 _FIRST_PAUSE = 0.2
+
+
+def seconds_until(moments: Iterable[dt.datetime | None], now: dt.datetime, most: float) -> float:
+    """Seconds until the earliest moment that there is, from 0 to ``most``."""
+    there = ((moment - now).total_seconds() for moment in moments if moment is not None)
+    return max(0.0, min((most, *there)))
 
 
 class Worker:

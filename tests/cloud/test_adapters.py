@@ -245,8 +245,8 @@ def test_no_work_begins_while_masakari_is_away(begin, masakari, alerts, hosts, i
         assert "masakari" in blocker["words"]
         assert _state(session, hosts[4]) == "drained"
         until(alerts.silences, "the other one is quiet", 20.0, 0.2)
-        with installation.away("engine"):
-            pass
+        installation.kill("engine")
+        installation.start("engine")
     finally:
         os.killpg(pid, signal.SIGCONT)
         installation.configure(adapters={"timeout": None, "patience": None})

@@ -87,8 +87,8 @@ def _lasted(detail: dict[str, Any]) -> float:
 
 def _kill(installation: Installation) -> None:
     """The engine crashes, and is started again."""
-    with installation.away("engine"):
-        pass
+    installation.kill("engine")
+    installation.start("engine")
 
 
 def _assert_own_only(heard: list[Heard], application: Application, crowd, *more: str) -> None:

@@ -92,9 +92,8 @@ class Judge:
         self.begun: Counter[str] = Counter()
         #: servers that we have stopped, and where they were then
         self.stopped: dict[str, str | None] = {}
-        #: those of them that did not run before, whatever their status: they need no start
-        self.were_down: set[str] = set()
-        #: servers that ran when a session stopped them, and which one it was
+        #: those that ran then, whatever their status, and the session that stopped them: the
+        #: others need no start
         self.ran: dict[str, str] = {}
         #: those of them that a session which is over has left so: they are their owners'
         self.left_down: set[str] = set()
@@ -123,12 +122,12 @@ class Judge:
 
     def _note_power(self, server_id: str) -> None:
         server = self.cloud.servers.get(server_id)
-        if server is not None and server.power_state == _POWERED_OFF:
-            self.were_down.add(server_id)
-        elif server_id not in self.stopped:
-            self.were_down.discard(server_id)
-            if self.step is not None:
-                self.ran[server_id] = self.step[0]
+        if server is None or server_id in self.stopped:
+            return  # what we have stopped before says nothing of how it was found
+        if server.power_state == _POWERED_OFF:
+            self.ran.pop(server_id, None)
+        elif self.step is not None:
+            self.ran[server_id] = self.step[0]
 
     def _learn(self) -> None:
         """Take in what came of the calls before."""
@@ -355,6 +354,11 @@ class Judge:
         cloud, now = self.cloud, self.clock()
         found: list[str] = []
         there = {server.id for server in cloud.servers_on(host)}
+        theirs = {
+            one.uuid
+            for one in cloud.migrations.values()
+            if one.server_id in left and one.user_id != self.us
+        }
         other = self.enabled_by_others.get(host)
         recent = dt.timedelta(seconds=self.policy["proof_valid"] + 1)
         if other is not None and (not begins or now - other <= recent):
@@ -373,9 +377,8 @@ class Judge:
             if one.status in UNFINISHED
             and host in (one.source, one.dest)
             and one.server_id in cloud.servers
-            and (one.server_id not in left or one.user_id == self.us)
+            and one.uuid not in theirs
         ]
-        theirs = {one.uuid for one in cloud.migrations.values() if one.server_id in left}
         found += [
             f"I3: work on {host} with an allocation of {consumer}"
             for consumer in cloud.hosts[host].consumers

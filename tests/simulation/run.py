@@ -609,7 +609,7 @@ class Simulation(World):
             ]
             if host is not None and self.judge.was_moved_by_others(server, host):
                 continue
-            if server in self.judge.were_down:
+            if server not in self.judge.ran:
                 continue
             if not set(states) & {"retired", "failed"} and not self._is_given_up(server):
                 raise Failed(f"{self.names([server])} was stopped by us, and not started again")
